@@ -1,0 +1,81 @@
+import type { GrpcCode } from "../base/errors.ts";
+
+/**
+ * The shape of one RPC between transport and api. Transport knows bytes and calls, api knows etcd;
+ * neither sees the other's insides. Callbacks instead of promises: a unary call costs no allocation
+ * but its own objects.
+ */
+export interface CallInfo {
+  /** The first value of a request header, name in lower case; undefined when absent. */
+  header(name: string): string | undefined;
+  /** The client's address, for people: `127.0.0.1:51234`. */
+  readonly peer: string;
+}
+
+/** How a unary call is answered: exactly one of the two, once, now or later; later calls are void. */
+export interface UnaryCall extends CallInfo {
+  /** `message` is the encoded response, copied before this returns. */
+  reply(message: Uint8Array): void;
+  fail(code: GrpcCode, message: string): void;
+}
+
+/** How a streaming call is answered. After `end`, or after `cancelled`, all of it is void. */
+export interface StreamCall extends CallInfo {
+  /**
+   * Sends one message, copied before this returns. Always taken; `writable` says whether the client
+   * keeps up.
+   */
+  send(message: Uint8Array): void;
+  /**
+   * Takes a message made of a head, copied, and a body, which may be held by reference and must never
+   * change again; or takes nothing and returns false, when the client has not read enough. After a
+   * false, `drained` is called once there is room.
+   */
+  offer(head: Uint8Array, headLength: number, body: Uint8Array): boolean;
+  /** False while messages wait for the client; `drained` follows when it turns true. */
+  readonly writable: boolean;
+  /** Ends the call with a status. */
+  end(code: GrpcCode, message: string): void;
+  /** Stops or starts the delivery of request messages: back-pressure towards the client. */
+  pauseRequests(paused: boolean): void;
+}
+
+/** The api's side of one open stream. */
+export interface StreamHandler {
+  /** One whole request message, borrowed until this returns. */
+  message(bytes: Uint8Array): void;
+  /** The client will send no more; it still reads (W35). */
+  halfClosed(): void;
+  /** The client left, its deadline passed, or the connection broke. The last call. */
+  cancelled(): void;
+  drained(): void;
+}
+
+export type Method =
+  | {
+      readonly kind: "unary";
+      /** `request` is one whole message, borrowed until this returns. */
+      handle(request: Uint8Array, call: UnaryCall): void;
+    }
+  | { readonly kind: "stream"; open(call: StreamCall): StreamHandler };
+
+/** All RPCs by path, for example `/etcdserverpb.KV/Put`. */
+export type MethodTable = ReadonlyMap<string, Method>;
+
+/** An HTTP request that is not gRPC, over HTTP/1.1 or HTTP/2. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query as sent. */
+  readonly target: string;
+  header(name: string): string | undefined;
+  readonly body: Uint8Array;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | string;
+}
+
+export type HttpHandler = (request: HttpRequest, respond: (response: HttpResponse) => void) => void;

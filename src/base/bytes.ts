@@ -1,0 +1,56 @@
+/** Byte strings: order, equality, hashing, text. Keys and values are never JavaScript strings. */
+
+export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Bytewise lexicographic order, as etcd sorts keys: negative, zero or positive. */
+export function compareBytes(left: Uint8Array, right: Uint8Array): number {
+  const shared = Math.min(left.length, right.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (left[i] as number) - (right[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
+
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) {
+    if (left[i] !== right[i]) return false;
+  }
+  return true;
+}
+
+/**
+ * A 32-bit hash of the bytes (FNV-1a, finished with murmur3's mixer), started from `seed`. Tables
+ * that clients can fill choose their seed by chance, so that nobody can aim at one bucket.
+ */
+export function hashBytes(bytes: Uint8Array, seed: number): number {
+  let hash = (0x811c9dc5 ^ seed) | 0;
+  for (let i = 0; i < bytes.length; i++) {
+    hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** A copy that the caller owns. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes);
+}
+
+/**
+ * The smallest key that is greater than every key with this prefix: its last byte below 0xff raised
+ * by one and the tail cut. A prefix of only 0xff bytes (or an empty one) has none: `undefined`.
+ */
+export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix[i] as number;
+    if (byte < 0xff) {
+      const end = copyBytes(prefix.subarray(0, i + 1));
+      end[i] = byte + 1;
+      return end;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,19 @@
+/**
+ * Every bound of the server: name, unit, source. What happens at each bound is said where it is
+ * enforced. Bounds that a user can set are defaults here and arrive as options.
+ */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** etcd's --max-request-bytes (O6h): largest request that may enter the log. */
+export const MAX_REQUEST_BYTES_DEFAULT: number = 1.5 * MiB;
+/** What etcd adds to --max-request-bytes for gRPC framing (O6i, T4). */
+export const REQUEST_OVERHEAD_BYTES: number = 512 * KiB;
+/** etcd's --max-txn-ops (O6j). */
+export const MAX_TXN_OPS_DEFAULT = 128;
+/** Watch responses are cut between revisions at this many bytes of events (D9). */
+export const WATCH_RESPONSE_BYTES_MAX: number = MiB;
+/** The shared event log keeps the newest events up to this many bytes. */
+export const EVENT_LOG_BYTES_DEFAULT: number = 64 * MiB;
+/** A log segment is sealed once it is at least this long. */
+export const SEGMENT_BYTES_DEFAULT: number = 64 * MiB;
