@@ -17,3 +17,8 @@ export const WATCH_RESPONSE_BYTES_MAX: number = MiB;
 export const EVENT_LOG_BYTES_DEFAULT: number = 64 * MiB;
 /** A log segment is sealed once it is at least this long. */
 export const SEGMENT_BYTES_DEFAULT: number = 64 * MiB;
+/**
+ * Messages (or unknown groups) inside one another; deeper ones are refused. The default of most
+ * protobuf implementations: Go's 10,000 would be half of our stack.
+ */
+export const MESSAGE_DEPTH_MAX = 100;

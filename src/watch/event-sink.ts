@@ -1,6 +1,9 @@
 /**
  * The way out of one watch stream, implemented by the transport. Offering never waits and never
  * fails: a stream that cannot take more says no, and the watcher keeps a cursor instead of bytes.
+ * Neither method calls back into the hub before it returns: the hub is in the middle of a loop over
+ * watchers. What is taken is sent in the order in which it was taken, control messages included, so
+ * that progress never overtakes events (W46).
  */
 export interface EventSink {
   /**
@@ -11,12 +14,8 @@ export interface EventSink {
   offer(head: Uint8Array, headLength: number, body: Uint8Array): boolean;
 
   /**
-   * Sends one small control message (created, canceled, progress), copied at once. Always taken;
-   * it does not wait behind events that were refused. `backlogged` tells when to stop reading
-   * requests.
+   * Sends one control message (created, canceled, progress), copied at once. Always taken: the api
+   * stops reading requests while the client does not read the answers, which bounds them.
    */
   control(message: Uint8Array): void;
-
-  /** True while control messages pile up because the client does not read (scenario 19). */
-  readonly backlogged: boolean;
 }

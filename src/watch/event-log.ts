@@ -1,0 +1,81 @@
+import { assert } from "../base/assert.ts";
+import type { Revision } from "../base/revision.ts";
+import { EventBlock, type EventSource } from "./event-block.ts";
+
+/** Events of one block; a block of this size keeps index and slab in proportion. */
+const BLOCK_BYTES = 1024 * 1024;
+
+/**
+ * The newest events of the whole store, shared by all watchers: a queue of blocks, bounded in bytes.
+ * When it is full the oldest block goes, and whoever still needs those revisions reads the store.
+ */
+export class EventLog {
+  readonly #bytesMax: number;
+  readonly #blockBytes: number;
+  readonly #blocks: EventBlock[] = [];
+  #bytes = 0;
+  #completeFrom: Revision;
+
+  /** @param completeFrom the revision after the newest one: there are no events to hold yet */
+  constructor(options: { bytesMax: number; completeFrom: Revision }) {
+    this.#bytesMax = options.bytesMax;
+    this.#blockBytes = Math.min(BLOCK_BYTES, Math.max(1024, Math.ceil(options.bytesMax / 8)));
+    this.#completeFrom = options.completeFrom;
+  }
+
+  /** Every event with a revision from here on is held. */
+  get completeFrom(): Revision {
+    return this.#completeFrom;
+  }
+
+  /** Memory held, in bytes: at most `bytesMax` and two blocks. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get blocks(): readonly EventBlock[] {
+    return this.#blocks;
+  }
+
+  /** Adds all events of one revision, in order. */
+  append(events: readonly EventSource[]): void {
+    let size = 0;
+    for (const event of events) size += EventBlock.encodedSize(event);
+    const block = this.#blockWithRoom(size);
+    const before = block.bytes;
+    for (const event of events) block.append(event);
+    this.#bytes += block.bytes - before;
+    this.#evict();
+  }
+
+  /** The number of the first block that ends at or above `from`; `blocks.length` when none does. */
+  blockOf(from: Revision): number {
+    let low = 0;
+    let high = this.#blocks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#blocks[middle] as EventBlock).lastRevision < from) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #blockWithRoom(size: number): EventBlock {
+    const last = this.#blocks.at(-1);
+    if (last?.hasRoomFor(size)) return last;
+    const block = new EventBlock(Math.max(this.#blockBytes, size));
+    this.#blocks.push(block);
+    this.#bytes += block.bytes;
+    return block;
+  }
+
+  #evict(): void {
+    while (this.#bytes > this.#bytesMax && this.#blocks.length > 1) {
+      const oldest = this.#blocks.shift();
+      const next = this.#blocks[0];
+      assert(oldest !== undefined && next !== undefined, "the newest block is never evicted");
+      this.#bytes -= oldest.bytes;
+      this.#completeFrom = next.firstRevision;
+    }
+  }
+}

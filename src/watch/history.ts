@@ -1,0 +1,19 @@
+import type { Revision } from "../base/revision.ts";
+import type { EventSource } from "./event-block.ts";
+
+/** A change as the store's history shows it: the previous KeyValue has to be asked for. */
+export interface HistoryEvent extends Omit<EventSource, "previous"> {
+  readonly key: Uint8Array;
+}
+
+/** What watchers need of the store once the event log no longer holds a revision. */
+export interface History {
+  /**
+   * Visits all changes with revision >= `from` in the order in which they were made, until the
+   * visitor says false. The visited object is borrowed until the visitor returns.
+   */
+  history(from: Revision, visit: (event: HistoryEvent) => boolean): void;
+
+  /** The KeyValue of the key just before this revision; undefined when absent or compacted. */
+  previousOf(key: Uint8Array, revision: Revision): Uint8Array | undefined;
+}

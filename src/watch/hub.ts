@@ -1,0 +1,362 @@
+import { assert, unreachable } from "../base/assert.ts";
+import { EMPTY_BYTES } from "../base/bytes.ts";
+import { Heap } from "../base/heap.ts";
+import { nextRevision, toRevision, type Revision } from "../base/revision.ts";
+import { Distributor } from "./distributor.ts";
+import type { EventSource } from "./event-block.ts";
+import { EventLog } from "./event-log.ts";
+import type { EventSink } from "./event-sink.ts";
+import type { History } from "./history.ts";
+import {
+  type ControlFields,
+  controlResponse,
+  ResponseHead,
+  type ResponseIdentity,
+  type WatchId,
+} from "./response-head.ts";
+import { Sweep, type SweepHost } from "./sweep.ts";
+import { ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
+import { WatchStream } from "./watch-stream.ts";
+import { type Position, SYNCED, type Watcher } from "./watcher.ts";
+
+export interface WatchLimits {
+  readonly watchersPerStream: number;
+  readonly watchersTotal: number;
+}
+
+export interface WatchHubOptions {
+  readonly identity: ResponseIdentity;
+  /** The newest durable revision, and the compacted one (-1 = none). */
+  readonly head: Revision;
+  readonly compacted: number;
+  readonly history: History;
+  readonly limits: WatchLimits;
+  readonly eventLogBytes: number;
+  /** Responses are cut between revisions at this many bytes of events (D9). */
+  readonly responseBytesMax: number;
+  /** Fragments stay below this many bytes (W60). */
+  readonly fragmentBytes: number;
+  /** Events that one step of a sweep reads. */
+  readonly eventsPerStep: number;
+  /** Called when `step` has work to do; at least once for each time it becomes so. */
+  readonly wake: () => void;
+}
+
+/** Numbers for people: gauges of now, and counters since start (W79). */
+export interface WatchStats {
+  readonly streams: number;
+  readonly watchers: number;
+  /** Unsynced and victims. */
+  readonly slowWatchers: number;
+  readonly classes: number;
+  readonly eventsSent: number;
+  readonly eventLogBytes: number;
+}
+
+/**
+ * All watchers of the store. It is told of each group of durable changes, and takes them to those
+ * who are level; a sweep takes the others through history. It never waits for a client: a stream
+ * that takes no more costs a cursor.
+ */
+export class WatchHub implements SweepHost {
+  readonly log: EventLog;
+  readonly history: History;
+  readonly distributor: Distributor;
+  readonly limits: WatchLimits;
+  readonly #index = new ClassIndex();
+  readonly #head: ResponseHead;
+  readonly #memory: Sweep;
+  readonly #store: Sweep;
+  readonly #streams = new Set<WatchStream>();
+  /** Watchers that wait for the head to reach their start, by that revision (W13). */
+  readonly #future = new Heap<{ readonly watcher: Watcher; readonly position: Position }>();
+  readonly #wake: () => void;
+  #headRevision: Revision;
+  #compacted: number;
+  #watcherCount = 0;
+  #slowWatchers = 0;
+  #previousWanted = 0;
+
+  constructor(options: WatchHubOptions) {
+    this.limits = options.limits;
+    this.history = options.history;
+    this.#headRevision = options.head;
+    this.#compacted = options.compacted;
+    this.#wake = options.wake;
+    this.#head = new ResponseHead(options.identity);
+    this.log = new EventLog({
+      bytesMax: options.eventLogBytes,
+      completeFrom: nextRevision(options.head),
+    });
+    this.distributor = new Distributor({
+      head: this.#head,
+      index: this.#index,
+      history: options.history,
+      responseBytesMax: options.responseBytesMax,
+      fragmentBytes: options.fragmentBytes,
+      refused: (watcher, next) => this.move(watcher, { kind: "victim", nextRevision: next }),
+    });
+    this.#memory = new Sweep("memory", this, options.eventsPerStep);
+    this.#store = new Sweep("store", this, options.eventsPerStep);
+  }
+
+  /** The newest revision that watchers may see. */
+  get head(): Revision {
+    return this.#headRevision;
+  }
+
+  get compacted(): number {
+    return this.#compacted;
+  }
+
+  get watcherCount(): number {
+    return this.#watcherCount;
+  }
+
+  /** Whether any watcher wants previous values: if not, changes need not carry them (D13). */
+  get wantsPrevious(): boolean {
+    return this.#previousWanted > 0;
+  }
+
+  get stats(): WatchStats {
+    return {
+      streams: this.#streams.size,
+      watchers: this.#watcherCount,
+      slowWatchers: this.#slowWatchers,
+      classes: this.#index.size,
+      eventsSent: this.distributor.eventsSent,
+      eventLogBytes: this.log.bytes,
+    };
+  }
+
+  open(sink: EventSink): WatchStream {
+    const stream = new WatchStream(this, sink);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /**
+   * Takes a group of durable changes, one array a revision, to all who are level with the head.
+   * Afterwards the head is the last of these revisions.
+   */
+  commit(revisions: readonly (readonly EventSource[])[]): void {
+    const last = revisions.at(-1)?.[0];
+    if (last === undefined) return;
+    const first = nextRevision(this.#headRevision);
+    for (const events of revisions) {
+      assert(events[0]?.revision === nextRevision(this.#headRevision), "no revision is left out");
+      this.log.append(events);
+      this.#headRevision = nextRevision(this.#headRevision);
+    }
+    this.#startFuture();
+    // A group that is larger than the whole log: those who were level have to read the store.
+    if (this.log.completeFrom > first) this.#leaveHead(first);
+    else this.#deliver(first);
+  }
+
+  /** History below `revision` is gone; whoever still needs it is cancelled on its next move. */
+  compact(revision: Revision): void {
+    assert(revision > this.#compacted, "compaction moves forward");
+    this.#compacted = revision;
+    if (this.busy) this.#wake();
+  }
+
+  get busy(): boolean {
+    return this.#memory.busy || this.#store.busy;
+  }
+
+  /** One bounded piece of catching up; call it again while `busy`, between other work. */
+  step(): void {
+    this.#memory.step();
+    this.#store.step();
+  }
+
+  classFor(interest: Interest): WatchClass {
+    return this.#index.ensure(interest);
+  }
+
+  /** The first position of a new watcher (W11-W13). */
+  start(watcher: Watcher, startRevision: number): void {
+    const next = nextRevision(this.#headRevision);
+    watcher.watchClass.members++;
+    this.#watcherCount++;
+    if (watcher.watchClass.interest.prevKv) this.#previousWanted++;
+    this.#enter(watcher, SYNCED);
+    if (startRevision === 0 || startRevision === next) return;
+    const from = toRevision(startRevision);
+    if (from < next) this.sendBehind(watcher, from);
+    else {
+      const position: Position = { kind: "future", nextRevision: from };
+      this.move(watcher, position);
+      this.#future.push(from, { watcher, position });
+    }
+  }
+
+  /** The stream drained: its victims read on. */
+  resume(stream: WatchStream): void {
+    for (const watcher of [...stream.victims]) {
+      const { position } = watcher;
+      assert(position.kind === "victim", "the victims of a stream are victims");
+      this.sendBehind(watcher, position.nextRevision);
+    }
+  }
+
+  closed(stream: WatchStream): void {
+    this.#streams.delete(stream);
+  }
+
+  /** The only code that changes where a watcher stands. */
+  move(watcher: Watcher, to: Position): void {
+    this.#leave(watcher);
+    this.#enter(watcher, to);
+  }
+
+  sendBehind(watcher: Watcher, from: Revision): void {
+    if (from < this.#compacted) {
+      watcher.stream.cancelCompacted(watcher, this.#compacted);
+      return;
+    }
+    this.move(watcher, { kind: "unsynced", nextRevision: from });
+    const sweep = from >= this.log.completeFrom ? this.#memory : this.#store;
+    sweep.wait(watcher, from);
+    this.#wake();
+  }
+
+  caughtUp(watcher: Watcher): void {
+    this.move(watcher, SYNCED);
+  }
+
+  /** A control response, borrowed by nobody. */
+  control(id: WatchId, revision: number, fields: ControlFields): Uint8Array {
+    return controlResponse(this.#head, id, revision, fields);
+  }
+
+  offerProgress(watcher: Watcher, revision: Revision): boolean {
+    this.#head.begin(revision);
+    const length = this.#head.withId(watcher.id);
+    return watcher.stream.sink.offer(this.#head.bytes, length, EMPTY_BYTES);
+  }
+
+  /** Walks everything and asserts that each watcher is where its position says. For tests. */
+  checkInvariants(): void {
+    let watchers = 0;
+    let slow = 0;
+    for (const stream of this.#streams) {
+      for (const watcher of stream.watchers) {
+        watchers++;
+        const { position, watchClass, seat } = watcher;
+        const isSeated = position.kind === "synced" || position.kind === "riding";
+        assert(isSeated === seat >= 0, "synced watchers and riders have a seat, others have none");
+        if (isSeated) {
+          const kind = position.kind === "riding" ? position.sweep.kind : "synced";
+          assert(watchClass.audience(kind).watchers[seat] === watcher, "the seat is the watcher's");
+        }
+        const isVictim = position.kind === "victim";
+        assert(isVictim === stream.victims.has(watcher), "victims are known to their stream");
+        assert(position.kind !== "cancelled", "a cancelled watcher is in no stream");
+        if (isVictim) assert(position.nextRevision <= this.#headRevision, "a victim is behind");
+        if (isSlow(position)) slow++;
+      }
+    }
+    assert(watchers === this.#watcherCount, "every watcher is counted once");
+    assert(slow === this.#slowWatchers, "every slow watcher is counted once");
+  }
+
+  #deliver(first: Revision): void {
+    const { blocks } = this.log;
+    for (let i = this.log.blockOf(first); i < blocks.length; i++) {
+      const block = blocks[i];
+      assert(block !== undefined, "block numbers are below their count");
+      const next = blocks[i + 1];
+      this.distributor.distribute({
+        block,
+        from: block.indexOf(first),
+        to: block.count,
+        audience: "synced",
+        through: next === undefined ? this.#headRevision : toRevision(next.firstRevision - 1),
+      });
+    }
+  }
+
+  #leaveHead(first: Revision): void {
+    for (const stream of this.#streams) {
+      for (const watcher of [...stream.watchers]) {
+        if (watcher.position.kind === "synced") this.sendBehind(watcher, first);
+      }
+    }
+  }
+
+  /** Those whose start the head has reached read from there, like anyone who is behind. */
+  #startFuture(): void {
+    while (this.#future.least <= this.#headRevision) {
+      const from = toRevision(this.#future.least);
+      const waiting = this.#future.pop();
+      assert(waiting !== undefined, "a heap with a least order has a value");
+      const { watcher, position } = waiting;
+      if (watcher.position === position) this.sendBehind(watcher, from);
+    }
+  }
+
+  #leave(watcher: Watcher): void {
+    const { position, stream } = watcher;
+    switch (position.kind) {
+      case "synced":
+        watcher.watchClass.synced.unseat(watcher);
+        break;
+      case "riding":
+        position.sweep.left(watcher);
+        break;
+      case "victim":
+        stream.victims.delete(watcher);
+        break;
+      case "future":
+      case "unsynced":
+        // What waits for it in a heap is stale from now on, and is recognised by its position.
+        break;
+      case "cancelled":
+        assert(false, "a cancelled watcher moves no more");
+        break;
+      default:
+        unreachable(position);
+    }
+    if (isSlow(position)) this.#slowWatchers--;
+  }
+
+  #enter(watcher: Watcher, to: Position): void {
+    const wasSettled = watcher.position.kind === "synced";
+    watcher.position = to;
+    if (isSlow(to)) this.#slowWatchers++;
+    switch (to.kind) {
+      case "synced":
+        watcher.watchClass.synced.seat(watcher);
+        break;
+      case "riding":
+        to.sweep.boarded(watcher);
+        break;
+      case "victim":
+        watcher.stream.victims.add(watcher);
+        break;
+      case "future":
+      case "unsynced":
+        break;
+      case "cancelled":
+        this.#forget(watcher);
+        break;
+      default:
+        unreachable(to);
+    }
+    const isSettled = to.kind === "synced" || to.kind === "cancelled";
+    if (wasSettled !== isSettled) watcher.stream.settle(isSettled ? -1 : 1);
+  }
+
+  #forget({ watchClass }: Watcher): void {
+    this.#watcherCount--;
+    if (watchClass.interest.prevKv) this.#previousWanted--;
+    watchClass.members--;
+    if (watchClass.members === 0) this.#index.remove(watchClass);
+  }
+}
+
+function isSlow(position: Position): boolean {
+  return position.kind === "unsynced" || position.kind === "riding" || position.kind === "victim";
+}

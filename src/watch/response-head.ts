@@ -1,0 +1,131 @@
+import { varint64Size, varintSize, writeVarint, writeVarint64 } from "../base/wire.ts";
+
+/** A watch id as the client knows it: a number where it is exact, else a bigint (W17). */
+export type WatchId = number | bigint;
+
+/** The id of answers that concern no single watcher (W8, W47). */
+export const NO_WATCH_ID = -1n;
+
+export interface ResponseIdentity {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  readonly raftTerm: bigint;
+}
+
+const HEADER_FIELD_TAG = 1 * 8 + 2;
+const REVISION_FIELD_TAG = 3 * 8;
+const WATCH_ID_FIELD_TAG = 2 * 8;
+const FRAGMENT_FIELD_TAG = 7 * 8;
+
+/**
+ * Writes the part of a WatchResponse that stands before its events: header and watch_id, and
+ * `fragment` where it is set. Field order is free in protobuf; ours puts the shared part first, so
+ * that for the next watcher only the id is written again. The bytes are borrowed.
+ */
+export class ResponseHead {
+  readonly bytes: Uint8Array = new Uint8Array(128);
+  readonly #before: Uint8Array;
+  readonly #after: Uint8Array;
+  #sharedLength = 0;
+
+  constructor(identity: ResponseIdentity) {
+    this.#before = concat(idField(1, identity.clusterId), idField(2, identity.memberId));
+    this.#after = idField(4, identity.raftTerm);
+  }
+
+  /**
+   * Starts a response with this header revision; 0 = no revision, as in a compaction cancel (W15),
+   * whose header etcd leaves empty.
+   */
+  begin(revision: number): void {
+    const { bytes } = this;
+    const revisionSize = revision === 0 ? 0 : 1 + varintSize(revision);
+    let at = 0;
+    bytes[at++] = HEADER_FIELD_TAG;
+    at = writeVarint(bytes, at, this.#before.length + revisionSize + this.#after.length);
+    bytes.set(this.#before, at);
+    at += this.#before.length;
+    if (revision !== 0) {
+      bytes[at++] = REVISION_FIELD_TAG;
+      at = writeVarint(bytes, at, revision);
+    }
+    bytes.set(this.#after, at);
+    this.#sharedLength = at + this.#after.length;
+  }
+
+  /** Writes the id behind the shared part and returns the head's length. 0 is left out (W3). */
+  withId(id: WatchId): number {
+    if (id === 0) return this.#sharedLength;
+    const { bytes } = this;
+    bytes[this.#sharedLength] = WATCH_ID_FIELD_TAG;
+    const at = this.#sharedLength + 1;
+    return typeof id === "number" && id > 0
+      ? writeVarint(bytes, at, id)
+      : writeVarint64(bytes, at, BigInt(id));
+  }
+
+  /** Adds `fragment = true` to a head of this length and returns the new length. */
+  withFragment(length: number): number {
+    this.bytes[length] = FRAGMENT_FIELD_TAG;
+    this.bytes[length + 1] = 1;
+    return length + 2;
+  }
+}
+
+/** What a control response says beside header and id. */
+export interface ControlFields {
+  readonly created?: boolean;
+  readonly canceled?: boolean;
+  /** 0 = absent. */
+  readonly compactRevision?: number;
+  readonly cancelReason?: string;
+}
+
+/** A whole response without events, in a buffer of its own: created, canceled or progress. */
+export function controlResponse(
+  head: ResponseHead,
+  id: WatchId,
+  revision: number,
+  fields: ControlFields,
+): Uint8Array {
+  head.begin(revision);
+  const headLength = head.withId(id);
+  const reason = Buffer.from(fields.cancelReason ?? "", "utf8");
+  const message = new Uint8Array(headLength + 2 + 2 + 11 + 6 + reason.length);
+  message.set(head.bytes.subarray(0, headLength));
+  let at = headLength;
+  if (fields.created === true) {
+    message[at++] = 3 * 8;
+    message[at++] = 1;
+  }
+  if (fields.canceled === true) {
+    message[at++] = 4 * 8;
+    message[at++] = 1;
+  }
+  if (fields.compactRevision !== undefined && fields.compactRevision > 0) {
+    message[at++] = 5 * 8;
+    at = writeVarint(message, at, fields.compactRevision);
+  }
+  if (reason.length > 0) {
+    message[at++] = 6 * 8 + 2;
+    at = writeVarint(message, at, reason.length);
+    message.set(reason, at);
+    at += reason.length;
+  }
+  return message.subarray(0, at);
+}
+
+function idField(field: number, value: bigint): Uint8Array {
+  if (value === 0n) return new Uint8Array(0);
+  const bytes = new Uint8Array(1 + varint64Size(value));
+  bytes[0] = field * 8;
+  writeVarint64(bytes, 1, value);
+  return bytes;
+}
+
+function concat(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(left.length + right.length);
+  joined.set(left);
+  joined.set(right, left.length);
+  return joined;
+}

@@ -1,0 +1,242 @@
+import { assert } from "../base/assert.ts";
+import { Heap } from "../base/heap.ts";
+import { nextRevision, type Revision } from "../base/revision.ts";
+import type { Distributor } from "./distributor.ts";
+import { EventBlock } from "./event-block.ts";
+import type { EventLog } from "./event-log.ts";
+import type { History, HistoryEvent } from "./history.ts";
+import type { AudienceKind, WatchClass } from "./watch-class.ts";
+import type { Position, Watcher } from "./watcher.ts";
+
+/** What a sweep needs of the hub around it. */
+export interface SweepHost {
+  readonly head: Revision;
+  readonly compacted: number;
+  readonly log: EventLog;
+  readonly history: History;
+  readonly distributor: Distributor;
+  move(watcher: Watcher, to: Position): void;
+  /** Puts a watcher that is behind the head where it is served from: memory, store, or cancelled. */
+  sendBehind(watcher: Watcher, from: Revision): void;
+  /** The watcher has been sent everything up to the head. */
+  caughtUp(watcher: Watcher): void;
+}
+
+/** A boarding that has not happened yet; stale once the watcher has another position. */
+interface Boarding {
+  readonly watcher: Watcher;
+  readonly position: Position;
+}
+
+/** One stretch of history, ready to be distributed. */
+interface Reading {
+  readonly block: EventBlock;
+  readonly from: number;
+  readonly to: number;
+  /** The first revision that the stretch does not cover. */
+  readonly end: Revision;
+}
+
+/**
+ * Takes unsynced watchers up to the head like a lift: it moves up through history, each revision is
+ * read once for all who are on it, whoever waits further up boards when it comes by, and whose
+ * stream refuses events stays behind as a victim. Whoever waits below is fetched by the next run,
+ * which starts at the lowest of them. The memory sweep reads the event log; the store sweep reads
+ * history below it and hands its riders over where the log begins, so that one ancient watcher does
+ * not hold up those that missed little.
+ */
+export class Sweep {
+  readonly kind: Exclude<AudienceKind, "synced">;
+  readonly #host: SweepHost;
+  readonly #eventsPerStep: number;
+  /** Riders have been sent all that concerns them below this revision. */
+  #at: Revision;
+  #riders = 0;
+  readonly #classes = new Set<WatchClass>();
+  /** Those who wait at or above `#at`, and those below it, by their next revision. */
+  #ahead = new Heap<Boarding>();
+  #below = new Heap<Boarding>();
+  readonly #noEvents = new EventBlock(0);
+
+  constructor(kind: Exclude<AudienceKind, "synced">, host: SweepHost, eventsPerStep: number) {
+    this.kind = kind;
+    this.#host = host;
+    this.#eventsPerStep = eventsPerStep;
+    this.#at = host.head;
+  }
+
+  /** Whether somebody rides or may wait. */
+  get busy(): boolean {
+    return this.#riders > 0 || this.#ahead.size > 0 || this.#below.size > 0;
+  }
+
+  get at(): Revision {
+    return this.#at;
+  }
+
+  /** Lets a watcher, whose position says so already, wait for this sweep. */
+  wait(watcher: Watcher, from: Revision): void {
+    const heap = from >= this.#at ? this.#ahead : this.#below;
+    heap.push(from, { watcher, position: watcher.position });
+  }
+
+  /** Called by the hub when a watcher gets the position "riding", and when it loses it. */
+  boarded(watcher: Watcher): void {
+    watcher.watchClass.audience(this.kind).seat(watcher);
+    this.#classes.add(watcher.watchClass);
+    this.#riders++;
+  }
+
+  left(watcher: Watcher): void {
+    watcher.watchClass.audience(this.kind).unseat(watcher);
+    if (!watcher.watchClass.listens(this.kind)) this.#classes.delete(watcher.watchClass);
+    this.#riders--;
+  }
+
+  /** One bounded stretch of work. */
+  step(): void {
+    if (!this.#findStart()) return;
+    const host = this.#host;
+    if (this.#riders > 0 && !this.#canServe()) {
+      this.#everybodyLeaves();
+      return;
+    }
+    const reading = this.kind === "memory" ? this.#readLog() : this.#readStore();
+    this.#board(reading.end);
+    host.distributor.distribute({
+      block: reading.block,
+      from: reading.from,
+      to: reading.to,
+      audience: this.kind,
+      through: (reading.end - 1) as Revision,
+    });
+    this.#at = reading.end;
+    if (reading.end > host.head) this.#everybodyIsLevel();
+    else if (!this.#canServe()) this.#everybodyLeaves();
+  }
+
+  /** Moves to where the next rider is when there are none; false when nobody waits at all. */
+  #findStart(): boolean {
+    dropStale(this.#ahead);
+    if (this.#riders > 0) return true;
+    if (this.#ahead.size === 0 || this.#at > this.#host.head) this.#startOver();
+    if (this.#ahead.size === 0) return false;
+    this.#at = this.#ahead.least as Revision;
+    this.#board(nextRevision(this.#at));
+    return this.#riders > 0;
+  }
+
+  /**
+   * A run ends at the head, or when nobody waits above. Whoever came meanwhile with a lower revision
+   * is in the next run, so that new victims near the head cannot keep the others waiting for ever.
+   */
+  #startOver(): void {
+    const [fewer, more] =
+      this.#ahead.size < this.#below.size ? [this.#ahead, this.#below] : [this.#below, this.#ahead];
+    for (let waiting = fewer.pop(); waiting !== undefined; waiting = fewer.pop()) {
+      const { position } = waiting;
+      if (waiting.watcher.position === position && position.kind === "unsynced") {
+        more.push(position.nextRevision, waiting);
+      }
+    }
+    this.#ahead = more;
+    this.#below = fewer;
+    dropStale(this.#ahead);
+  }
+
+  /** Whether this sweep is the one that serves from `#at` on. */
+  #canServe(): boolean {
+    const { compacted, log } = this.#host;
+    if (this.#at < compacted) return false;
+    const isHeld = this.#at >= log.completeFrom;
+    return this.kind === "memory" ? isHeld : !isHeld;
+  }
+
+  /** Everyone who waits below `end` boards; a compacted one is cancelled instead. */
+  #board(end: Revision): void {
+    for (;;) {
+      dropStale(this.#ahead);
+      const from = this.#ahead.least;
+      if (from >= end) return;
+      const boarding = this.#ahead.pop();
+      assert(boarding !== undefined, "a heap with a least order has a value");
+      const { watcher } = boarding;
+      if (from < this.#host.compacted) this.#host.sendBehind(watcher, from as Revision);
+      else this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from as Revision });
+    }
+  }
+
+  #readLog(): Reading {
+    const { log, head } = this.#host;
+    const blockNumber = log.blockOf(this.#at);
+    const block = log.blocks[blockNumber];
+    if (block === undefined)
+      return { block: this.#noEvents, from: 0, to: 0, end: nextRevision(head) };
+    const from = block.indexOf(this.#at);
+    let to = Math.min(block.count, from + this.#eventsPerStep);
+    while (to < block.count && to > 0 && block.revision(to) === block.revision(to - 1)) to++;
+    const next = log.blocks[blockNumber + 1];
+    const end = to < block.count ? block.revision(to) : (next?.firstRevision ?? nextRevision(head));
+    return { block, from, to, end };
+  }
+
+  #readStore(): Reading {
+    const { history, head, log } = this.#host;
+    const events: HistoryEvent[] = [];
+    let size = 0;
+    let end = nextRevision(head);
+    history.history(this.#at, (event) => {
+      const isNewRevision = events.at(-1)?.revision !== event.revision;
+      const isFull = events.length >= this.#eventsPerStep || size >= STORE_BLOCK_BYTES;
+      if (
+        event.revision > head ||
+        event.revision >= log.completeFrom ||
+        (isNewRevision && isFull)
+      ) {
+        end = Math.min(event.revision, head + 1) as Revision;
+        return false;
+      }
+      const kept = { ...event, previous: undefined };
+      events.push(kept);
+      size += EventBlock.encodedSize(kept);
+      return true;
+    });
+    const block = new EventBlock(size);
+    for (const event of events) block.append({ ...event, previous: undefined });
+    return { block, from: 0, to: block.count, end };
+  }
+
+  #everybodyIsLevel(): void {
+    this.#forEachRider((watcher) => this.#host.caughtUp(watcher));
+  }
+
+  /** The sweep cannot go on from here: its riders are sent to where they are served. */
+  #everybodyLeaves(): void {
+    const at = this.#at;
+    this.#forEachRider((watcher) => {
+      const { position } = watcher;
+      assert(position.kind === "riding", "a rider rides");
+      this.#host.sendBehind(watcher, Math.max(at, position.boarded) as Revision);
+    });
+  }
+
+  /** `visit` takes the watcher off the sweep. */
+  #forEachRider(visit: (watcher: Watcher) => void): void {
+    for (const watchClass of [...this.#classes]) {
+      const { watchers } = watchClass.audience(this.kind);
+      for (let i = watchers.length - 1; i >= 0; i--) visit(watchers[i] as Watcher);
+    }
+    assert(this.#riders === 0, "nobody is left on the sweep");
+  }
+}
+
+/** Bytes of events that one step reads from the store at most, but for a single larger revision. */
+const STORE_BLOCK_BYTES = 1024 * 1024;
+
+function dropStale(heap: Heap<Boarding>): void {
+  for (;;) {
+    const next = heap.peek();
+    if (next === undefined || next.watcher.position === next.position) return;
+    heap.pop();
+  }
+}

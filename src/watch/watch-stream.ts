@@ -1,0 +1,171 @@
+import { assert } from "../base/assert.ts";
+import type { EventSink } from "./event-sink.ts";
+import type { WatchHub } from "./hub.ts";
+import { type ControlFields, NO_WATCH_ID, type WatchId } from "./response-head.ts";
+import type { Interest } from "./watch-class.ts";
+import { SYNCED, Watcher } from "./watcher.ts";
+
+/** A watch as the client asked for it, its range already parsed (W1). */
+export interface CreateRequest {
+  /** 0 = choose one (W16). */
+  readonly id: WatchId;
+  readonly interest: Interest;
+  /** 0 = from now on. */
+  readonly startRevision: number;
+  readonly progressNotify: boolean;
+  readonly fragment: boolean;
+}
+
+const EMPTY_RANGE = "mvcc: watcher range is empty";
+const DUPLICATE_ID = "mvcc: duplicate watch ID provided on the WatchStream";
+const COMPACTED = "etcdserver: mvcc: required revision has been compacted";
+const TOO_MANY_WATCHERS = "etcdserver: too many watchers";
+
+/**
+ * One client's Watch call: its watchers by id, and the requests it may make. All answers go through
+ * its sink in order.
+ */
+export class WatchStream {
+  readonly sink: EventSink;
+  readonly #hub: WatchHub;
+  readonly #watchers = new Map<WatchId, Watcher>();
+  /** Ids of watchers cancelled by compaction: a cancel of one is still answered (D3). */
+  readonly #compactedIds = new Set<WatchId>();
+  #nextId = 0;
+  /** Watchers that are not synced: behind, parked, or waiting for a future revision. */
+  #unsettled = 0;
+  #progressRequested = false;
+  #closed = false;
+  /** Watchers parked because this stream took no more; emptied when it drains. */
+  readonly victims: Set<Watcher> = new Set<Watcher>();
+
+  constructor(hub: WatchHub, sink: EventSink) {
+    this.#hub = hub;
+    this.sink = sink;
+  }
+
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  get watchers(): IterableIterator<Watcher> {
+    return this.#watchers.values();
+  }
+
+  /** Creates a watcher or refuses it; answers at once either way (W8-W17, in etcd's order). */
+  create(request: CreateRequest): void {
+    assert(!this.#closed, "a closed stream gets no requests");
+    const refusal = this.#refusal(request);
+    if (refusal !== undefined) {
+      this.#control(NO_WATCH_ID, { created: true, canceled: true, cancelReason: refusal });
+      return;
+    }
+    const id = request.id === 0 ? this.#chooseId() : request.id;
+    this.#compactedIds.delete(id);
+    const watcher = new Watcher(this, this.#hub.classFor(request.interest), {
+      id,
+      fragment: request.fragment,
+      progressNotify: request.progressNotify,
+      position: SYNCED,
+    });
+    this.#watchers.set(id, watcher);
+    // The answer comes first: no event of an id may precede its created response (W71).
+    this.#control(id, { created: true });
+    this.#hub.start(watcher, request.startRevision);
+  }
+
+  /** Cancels a watcher; an unknown id gets no answer (W33, W34). */
+  cancel(id: WatchId): void {
+    const watcher = this.#watchers.get(id);
+    if (watcher === undefined) {
+      if (this.#compactedIds.delete(id)) this.#control(id, { canceled: true });
+      return;
+    }
+    this.#watchers.delete(id);
+    this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
+    this.#control(id, { canceled: true });
+    this.#answerProgress();
+  }
+
+  /** A manual progress request: answered once all watchers are synced, never ahead (W47, D12). */
+  requestProgress(): void {
+    this.#progressRequested = true;
+    this.#answerProgress();
+  }
+
+  /** The periodic tick: progress for quiet synced watchers that asked for it (W43-W46). */
+  progressTick(): void {
+    const { head } = this.#hub;
+    for (const watcher of this.#watchers.values()) {
+      if (!watcher.progressNotify) continue;
+      if (watcher.sentSinceTick) watcher.sentSinceTick = false;
+      else if (watcher.position.kind === "synced") {
+        // A stream that takes no more gets no progress this time: the next tick asks again (W45).
+        if (!this.#hub.offerProgress(watcher, head)) return;
+      }
+    }
+  }
+
+  /** The sink has room again: its victims read on from where they were parked. */
+  drained(): void {
+    if (!this.#closed) this.#hub.resume(this);
+  }
+
+  /** The client is gone. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const watcher of this.#watchers.values()) {
+      this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
+    }
+    this.#watchers.clear();
+    this.#compactedIds.clear();
+    this.#hub.closed(this);
+  }
+
+  /** History that the watcher still needed is gone (W15, W76). Once, whatever its company. */
+  cancelCompacted(watcher: Watcher, compactRevision: number): void {
+    this.#watchers.delete(watcher.id);
+    if (this.#compactedIds.size < this.#hub.limits.watchersPerStream) {
+      this.#compactedIds.add(watcher.id);
+    }
+    this.#hub.move(watcher, { kind: "cancelled", reason: "compacted" });
+    const message = this.#hub.control(watcher.id, 0, { canceled: true, compactRevision });
+    this.sink.control(message);
+    this.#answerProgress();
+  }
+
+  /** Called by the hub as watchers leave (+1) and reach (-1) the synced position. */
+  settle(change: 1 | -1): void {
+    this.#unsettled += change;
+    assert(this.#unsettled >= 0, "as many watchers settle as were unsettled");
+    if (change === -1) this.#answerProgress();
+  }
+
+  #refusal({ id, interest, startRevision }: CreateRequest): string | undefined {
+    const { limits } = this.#hub;
+    if (startRevision < 0) return COMPACTED;
+    if (interest.range.kind === "empty") return EMPTY_RANGE;
+    if (id === NO_WATCH_ID || this.#watchers.has(id)) return DUPLICATE_ID;
+    const isFull =
+      this.#watchers.size >= limits.watchersPerStream ||
+      this.#hub.watcherCount >= limits.watchersTotal;
+    return isFull ? TOO_MANY_WATCHERS : undefined;
+  }
+
+  #chooseId(): number {
+    while (this.#watchers.has(this.#nextId)) this.#nextId++;
+    return this.#nextId++;
+  }
+
+  #answerProgress(): void {
+    if (!this.#progressRequested || this.#unsettled > 0 || this.#closed) return;
+    this.#progressRequested = false;
+    // A stream without watchers has nothing to be level with (W48).
+    if (this.#watchers.size > 0) this.#control(NO_WATCH_ID, {});
+  }
+
+  #control(id: WatchId, fields: ControlFields): void {
+    this.sink.control(this.#hub.control(id, this.#hub.head, fields));
+  }
+}
