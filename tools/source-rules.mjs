@@ -244,7 +244,7 @@ function isMutableCollection(id, init) {
   const type = id["typeAnnotation"]?.typeAnnotation;
   const readonly =
     (type?.type === "TSTypeOperator" && type.operator === "readonly") ||
-    (type?.type === "TSTypeReference" && /^Readonly/.test(type.typeName.name ?? ""));
+    (type?.type === "TSTypeReference" && (type.typeName.name ?? "").startsWith("Readonly"));
   return !readonly;
 }
 

@@ -12,7 +12,7 @@ export interface CallInfo {
   readonly peer: string;
 }
 
-/** How a unary call is answered: exactly one of the two, once, now or later; later calls are void. */
+/** How a unary call is answered: one of the two, once, now or later; further calls are void. */
 export interface UnaryCall extends CallInfo {
   /** `message` is the encoded response, copied before this returns. */
   reply(message: Uint8Array): void;
@@ -27,9 +27,9 @@ export interface StreamCall extends CallInfo {
    */
   send(message: Uint8Array): void;
   /**
-   * Takes a message made of a head, copied, and a body, which may be held by reference and must never
-   * change again; or takes nothing and returns false, when the client has not read enough. After a
-   * false, `drained` is called once there is room.
+   * Takes a message made of a head, copied, and a body, which may be held by reference and must
+   * never change again; or takes nothing and returns false, when the client has not read enough.
+   * After a false, `drained` is called once there is room.
    */
   offer(head: Uint8Array, headLength: number, body: Uint8Array): boolean;
   /** False while messages wait for the client; `drained` follows when it turns true. */

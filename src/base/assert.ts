@@ -1,7 +1,7 @@
 /**
- * Stops the process's work when one of our own invariants is broken: state can no longer be trusted.
- * Never used on input, never caught below the wiring. The message is a constant that states the
- * fact in the positive, because a built message costs ten times the check it explains.
+ * Stops the process's work when one of our own invariants is broken: state can no longer be
+ * trusted. Never used on input, never caught below the wiring. The message is a constant that
+ * states the fact in the positive, because a built message costs ten times the check it explains.
  */
 export class AssertionError extends Error {
   override readonly name = "AssertionError";

@@ -45,7 +45,7 @@ export interface RecordLog {
   append(kind: RecordKind, main: Revision, sub: number, length: number): Uint8Array;
   readonly appendedAt: Location;
 
-  /** The payload at a location: never overwritten, may be kept. Reads the disk when not resident. */
+  /** The payload at a location: never overwritten, may be kept. Reads the disk if not resident. */
   read(location: Location): Uint8Array;
 
   /**

@@ -7,8 +7,8 @@
  */
 export interface EventSink {
   /**
-   * Offers one gRPC message made of `head[0..headLength)` followed by `body`. True: taken whole; the
-   * head has been copied, the body may be held by reference and is never changed again. False:
+   * Offers one gRPC message made of `head[0..headLength)` followed by `body`. True: taken whole;
+   * the head has been copied, the body may be held by reference and is never changed again. False:
    * nothing was taken, and the stream's `drained` will be called once there is room.
    */
   offer(head: Uint8Array, headLength: number, body: Uint8Array): boolean;
