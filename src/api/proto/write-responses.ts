@@ -1,11 +1,5 @@
 import { assert, unreachable } from "../../base/assert.ts";
-import {
-  varint64Size,
-  varintSize,
-  type WireWriter,
-  writeVarint,
-  writeVarint64,
-} from "../../base/wire.ts";
+import { varintSize, type WireWriter, writeVarint, writeVarint64 } from "../../base/wire.ts";
 import type {
   DeleteRangeResult,
   KeyValueBytes,
@@ -16,6 +10,9 @@ import type {
 } from "../../machine/result.ts";
 import { type ResponseHeaderWriter, revisionSize, writeRevision } from "./response-header.ts";
 import { SizePlan } from "./value-codec.ts";
+
+/** A tag below 16 and a varint of 64 bits. */
+const FIELD_BYTES_MAX = 11;
 
 /**
  * The responses of the hot path, written from the machine's results straight into the writer:
@@ -89,7 +86,7 @@ export function writeHeaderResponse(
 export interface LeaseKeepAlive {
   readonly revision: number;
   readonly id: bigint;
-  /** 0 or less: the lease is gone (L7). */
+  /** 0: the lease is gone (L7). */
   readonly ttlSeconds: number;
 }
 
@@ -100,15 +97,15 @@ export function writeLeaseKeepAliveResponse(
 ): void {
   const { revision, id, ttlSeconds } = keepAlive;
   assert(ttlSeconds >= 0, "a lease's time to live is not negative");
-  const idSize = id === 0n ? 0 : 1 + varint64Size(id);
-  const size = header.size(revision) + idSize + countSize(ttlSeconds);
-  const target = writer.reserve(size);
-  let at = header.write(target, writer.length, revision);
+  const start = writer.length;
+  // Room for the longest id and time, because measuring an id costs as much as writing it.
+  const target = writer.reserve(header.size(revision) + 2 * FIELD_BYTES_MAX);
+  let at = header.write(target, start, revision);
   if (id !== 0n) {
     target[at] = 16;
     at = writeVarint64(target, at + 1, id);
   }
-  finish(writer, size, writeCount(target, at, 24, ttlSeconds));
+  writer.advance(writeCount(target, at, 24, ttlSeconds) - start);
 }
 
 function finish(writer: WireWriter, size: number, end: number): void {
