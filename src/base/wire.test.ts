@@ -180,13 +180,23 @@ describe("a reader", () => {
     const group = reader(0x08, 0x01, 0x12, 0x01, 0xff, 0x1b, 0x1c, 0x0c, 0x2a);
     group.skip(0x0b);
     expect(group.offset).toBe(8);
-    expect(() => reader(0x14).skip(0x0b)).toThrow(WireError);
+    expect(() => reader(0x14).skip(0x0b)).toThrow(
+      new WireError("proto: mismatching end group marker"),
+    );
     expect(() => reader(0x08, 0x01).skip(0x0b)).toThrow(new WireError("unexpected EOF"));
     for (const tag of [0x0c, 0x0e, 0x0f]) {
       expect(() => reader(1, 1).skip(tag)).toThrow(
         new WireError(`proto: illegal wireType ${tag & 7}`),
       );
     }
+  });
+
+  test("counts depth, not number: a thousand groups, messages and lists in a row are passed", () => {
+    const groups = new WireReader(Uint8Array.from({ length: 2000 }, (_, i) => 0x0b + (i & 1)));
+    while (!groups.done) groups.skip(groups.tag());
+    const messages = new WireReader(new Uint8Array(1000));
+    while (!messages.done) messages.leave(messages.enter());
+    expect([groups.offset, messages.offset]).toEqual([2000, 1000]);
   });
 
   test("reads strings with their BOM, and refuses bytes that are not UTF-8", () => {

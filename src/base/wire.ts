@@ -8,7 +8,7 @@ import { MESSAGE_DEPTH_MAX } from "./limits.ts";
 
 /** 64 bits in groups of 7. */
 const VARINT_BYTES_MAX = 10;
-/** A writer's buffer may stay this large between messages: a page of a large range, not all of it. */
+/** A writer's buffer may stay this large between messages: a page of a range, not all of it. */
 const WRITER_KEPT_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Bytes of a non-negative integer below 2^53 as a varint. */
@@ -151,7 +151,7 @@ export class WireReader {
     return this.#low >>> 0;
   }
 
-  /** An int64 as a number; values outside +-(2^53 - 1) come back clamped to the nearest of these. */
+  /** An int64 as a number; values outside +-(2^53 - 1) come back clamped to the nearest one. */
   int64(): number {
     const at = this.#at;
     if (at < this.#end) {

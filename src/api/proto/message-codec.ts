@@ -178,7 +178,7 @@ function readUnion(key: string, kind: string, codec: ValueCodec): ReadField {
   };
 }
 
-/** A member of a union is written even when its value is 0 or empty: it says which member is set. */
+/** A member of a union is written also when it is 0 or empty: it says which member is set. */
 function writeUnion(key: string, kind: string, tag: number, codec: ValueCodec): WriteField {
   const tagSize = varintSize(tag);
   return {

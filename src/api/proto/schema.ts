@@ -150,7 +150,7 @@ export function service(name: string, rows: readonly MethodRow[]): ServiceSchema
   return { name, methods: rows.map((row) => ({ ...row, path: `/${name}/${row.name}` })) };
 }
 
-/** protobuf's JSON name: `range_end` is `rangeEnd`, `ID` stays, `remaining_TTL` is `remainingTTL`. */
+/** protobuf's JSON name: `range_end` is `rangeEnd`, `remaining_TTL` is `remainingTTL`. */
 export function jsonName(name: string): string {
   return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
