@@ -191,7 +191,7 @@ describe("a reader", () => {
     }
   });
 
-  test("counts depth, not number: a thousand groups, messages and lists in a row are passed", () => {
+  test("counts depth, not number: a thousand groups or messages in a row are passed", () => {
     const groups = new WireReader(Uint8Array.from({ length: 2000 }, (_, i) => 0x0b + (i & 1)));
     while (!groups.done) groups.skip(groups.tag());
     const messages = new WireReader(new Uint8Array(1000));
