@@ -82,8 +82,9 @@ export class WatchStream {
       return;
     }
     this.#watchers.delete(id);
-    this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
+    // Before the move: that may answer a progress request, which no longer speaks for this watcher.
     this.#control(id, { canceled: true });
+    this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
     this.#answerProgress();
   }
 
@@ -129,9 +130,9 @@ export class WatchStream {
     if (this.#compactedIds.size < this.#hub.limits.watchersPerStream) {
       this.#compactedIds.add(watcher.id);
     }
-    this.#hub.move(watcher, { kind: "cancelled", reason: "compacted" });
     const message = this.#hub.control(watcher.id, 0, { canceled: true, compactRevision });
     this.sink.control(message);
+    this.#hub.move(watcher, { kind: "cancelled", reason: "compacted" });
     this.#answerProgress();
   }
 
