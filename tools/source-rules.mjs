@@ -206,6 +206,7 @@ function checkWorld(node, parent, key, { room, house, report }) {
 
 /**
  * State at module level outlives every store and server of the process, and its tests share it.
+ * Functions there are declarations: they have names in stacks and may stand below their callers.
  * @param {Node} program
  * @param {Report} report
  */
@@ -218,6 +219,9 @@ function checkModuleState(program, report) {
           report(start, `${declaration["kind"]} at module level`);
         else if (isMutableCollection(id, init)) {
           report(start, `${id.name} can change: type it Readonly..., or give it an owner`);
+        }
+        if (init?.type === "ArrowFunctionExpression" || init?.type === "FunctionExpression") {
+          report(start, `${id.name} is a function: write function ${id.name}()`);
         }
       }
     }
