@@ -1,0 +1,179 @@
+import * as grpc from "@grpc/grpc-js";
+import { type Message, decodeMessage, encodeMessage } from "./wire-codec.ts";
+import { METHOD_FACTS } from "./wire-facts.ts";
+
+/** How one unary call ended: `message` is the response, or absent when the code is not 0. */
+export interface Answer {
+  readonly code: number;
+  readonly text: string;
+  readonly message: Message | undefined;
+}
+
+interface MethodFact {
+  readonly path: string;
+  readonly request: string;
+  readonly response: string;
+}
+
+const methodFacts: ReadonlyMap<string, MethodFact> = new Map(
+  METHOD_FACTS.trim()
+    .split("\n")
+    .map((line) => {
+      const [name = "", path = "", request = "", response = ""] = line.split(" ");
+      return [name, { path, request, response }];
+    }),
+);
+
+export function methodFact(name: string): MethodFact {
+  const fact = methodFacts.get(name);
+  if (fact === undefined) throw new Error(`no method is called ${name}`);
+  return fact;
+}
+
+/** No answer may take longer: a test that waits more has failed. */
+const CALL_TIMEOUT_MS = 20_000;
+
+/** A client of any etcd v3 server over grpc-js, with the tests' own codec. */
+export class RpcClient {
+  readonly #client: grpc.Client;
+
+  constructor(endpoint: string) {
+    this.#client = new grpc.Client(endpoint, grpc.credentials.createInsecure(), {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_send_message_length": -1,
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 200,
+      "grpc.use_local_subchannel_pool": 1,
+    });
+  }
+
+  call(name: string, request: Message): Promise<Answer> {
+    const fact = methodFact(name);
+    return this.raw(fact.path, encodeMessage(fact.request, request)).then((answer) => ({
+      code: answer.code,
+      text: answer.text,
+      message: answer.bytes === undefined ? undefined : decodeMessage(fact.response, answer.bytes),
+    }));
+  }
+
+  /** A unary call of any path with any bytes. */
+  raw(
+    path: string,
+    bytes: Buffer,
+  ): Promise<{ code: number; text: string; bytes: Buffer | undefined }> {
+    const deadline = Date.now() + CALL_TIMEOUT_MS;
+    return new Promise((resolve) => {
+      this.#client.makeUnaryRequest(
+        path,
+        (request: Buffer) => request,
+        (response: Buffer) => response,
+        bytes,
+        { deadline },
+        (error, response) => {
+          resolve(
+            error === null
+              ? { code: 0, text: "", bytes: response ?? Buffer.alloc(0) }
+              : { code: error.code, text: error.details, bytes: undefined },
+          );
+        },
+      );
+    });
+  }
+
+  openWatch(): WatchStream {
+    return new WatchStream(
+      this.#client.makeBidiStreamRequest(
+        "/etcdserverpb.Watch/Watch",
+        (request: Message) => encodeMessage("WatchRequest", request),
+        (bytes: Buffer) => decodeMessage("WatchResponse", bytes),
+        new grpc.Metadata(),
+      ),
+    );
+  }
+
+  /** All messages of a server-streaming call, and its status. */
+  collect(path: string, request: Buffer): Promise<{ code: number; text: string; all: Buffer[] }> {
+    return new Promise((resolve) => {
+      const all: Buffer[] = [];
+      const call = this.#client.makeServerStreamRequest(
+        path,
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => bytes,
+        request,
+        { deadline: Date.now() + CALL_TIMEOUT_MS },
+      );
+      call.on("data", (bytes: Buffer) => all.push(bytes));
+      call.on("error", () => undefined);
+      call.on("status", (status) => resolve({ code: status.code, text: status.details, all }));
+    });
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+/** One Watch call: responses queue up until asked for, and all are kept in `received`. */
+export class WatchStream {
+  readonly #call: grpc.ClientDuplexStream<Message, Message>;
+  readonly received: Message[] = [];
+  #taken = 0;
+  #status: { readonly code: number; readonly text: string } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(call: grpc.ClientDuplexStream<Message, Message>) {
+    this.#call = call;
+    call.on("data", (response: Message) => {
+      this.received.push(response);
+      this.#wake?.();
+    });
+    call.on("error", () => undefined);
+    call.on("status", (status) => {
+      this.#status = { code: status.code, text: status.details };
+      this.#wake?.();
+    });
+  }
+
+  send(request: Message): void {
+    this.#call.write(request);
+  }
+
+  /** The next response; fails when the stream ends or nothing comes in time. */
+  async next(timeoutMs: number = CALL_TIMEOUT_MS): Promise<Message> {
+    await this.#until(() => this.#taken < this.received.length, timeoutMs);
+    const response = this.received[this.#taken];
+    if (response === undefined) throw new Error(`the watch stream ended: ${this.#status?.text}`);
+    this.#taken++;
+    return response;
+  }
+
+  /** The status the server, or the client library, ended the stream with. */
+  async ended(timeoutMs: number = CALL_TIMEOUT_MS): Promise<{ code: number; text: string }> {
+    await this.#until(() => false, timeoutMs);
+    return this.#status ?? { code: -1, text: "" };
+  }
+
+  halfClose(): void {
+    this.#call.end();
+  }
+
+  cancel(): void {
+    this.#call.cancel();
+  }
+
+  async #until(isDone: () => boolean, timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!isDone() && this.#status === undefined) {
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error("nothing came on the watch stream")),
+          Math.max(1, deadline - Date.now()),
+        );
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { get } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { builtServer } from "./built-server.ts";
+
+/** Which server a test talks to: ours, or a real etcd by its minor version. */
+export type ServerKind = "vedette" | "etcd-3.4" | "etcd-3.5";
+
+const PEERS = process.env["VEDETTE_PEERS"] ?? join(import.meta.dirname, "../../.peers/usr/bin");
+const START_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 10_000;
+
+/** The binary of a real etcd, or undefined when this machine has none of that version. */
+export function etcdBinary(kind: "etcd-3.4" | "etcd-3.5", name = "etcd"): string | undefined {
+  const path = join(kind === "etcd-3.4" ? "/usr/bin" : PEERS, name);
+  return existsSync(path) ? path : undefined;
+}
+
+/** All real etcds that can be started here. */
+export function availablePeers(): ("etcd-3.4" | "etcd-3.5")[] {
+  return (["etcd-3.4", "etcd-3.5"] as const).filter((kind) => etcdBinary(kind) !== undefined);
+}
+
+export interface StartOptions {
+  readonly flags?: readonly string[];
+  /** Start on this data folder and port again, instead of fresh ones. */
+  readonly dataDir?: string;
+  readonly port?: number;
+}
+
+/** One server process with a data folder of its own. */
+export class TestServer {
+  readonly kind: ServerKind;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<NodeJS.Signals | null>;
+  #log = "";
+
+  private constructor(
+    kind: ServerKind,
+    place: { readonly port: number; readonly dataDir: string },
+    child: ChildProcess,
+  ) {
+    this.kind = kind;
+    this.port = place.port;
+    this.dataDir = place.dataDir;
+    this.#process = child;
+    this.#exited = new Promise((resolve) => child.once("exit", (_, signal) => resolve(signal)));
+    const keep = (chunk: Buffer): void => {
+      this.#log = (this.#log + chunk.toString()).slice(-8_192);
+    };
+    child.stderr?.on("data", keep);
+    child.stdout?.on("data", keep);
+  }
+
+  static async start(kind: ServerKind, options: StartOptions = {}): Promise<TestServer> {
+    const port = options.port ?? (await freePort());
+    const peerPort = await freePort();
+    const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "vedette-test-"));
+    const client = `http://127.0.0.1:${port}`;
+    const peer = `http://127.0.0.1:${peerPort}`;
+    const flags = ["--name", "t", "--data-dir", dataDir];
+    flags.push("--listen-client-urls", client, "--advertise-client-urls", client);
+    flags.push("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer);
+    flags.push("--initial-cluster", `t=${peer}`, ...(options.flags ?? []));
+    const child = spawnBound(await commandOf(kind), flags);
+    const server = new TestServer(kind, { port, dataDir }, child);
+    await server.#ready();
+    return server;
+  }
+
+  get endpoint(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** The last lines the server wrote, for failure messages. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Ends the process by SIGTERM and, when it does not go, SIGKILL; true when it went by itself. */
+  async stop(): Promise<boolean> {
+    this.#process.kill("SIGTERM");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    const signal = await this.#exited;
+    clearTimeout(timer);
+    return signal !== "SIGKILL";
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  /** Stops the server and removes its data folder. */
+  async dispose(): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) await this.stop();
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      if (this.#process.exitCode !== null) {
+        throw new Error(`${this.kind} ended with ${this.#process.exitCode}:\n${this.#log}`);
+      }
+      if (await isHealthy(this.port)) return;
+      if (Date.now() > deadline) throw new Error(`${this.kind} is not ready:\n${this.#log}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+async function commandOf(kind: ServerKind): Promise<string[]> {
+  if (kind === "vedette") return [process.execPath, await builtServer()];
+  const binary = etcdBinary(kind);
+  if (binary === undefined) throw new Error(`${kind} is not installed`);
+  return [binary];
+}
+
+/** The child dies with this process, however this process ends: setpriv asks the kernel for that. */
+function spawnBound(command: readonly string[], flags: readonly string[]): ChildProcess {
+  const bound = existsSync("/usr/bin/setpriv") ? ["setpriv", "--pdeathsig", "KILL"] : [];
+  const [file = "", ...args] = [...bound, ...command, ...flags];
+  const env = { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch };
+  return spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], env });
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** One HTTP GET on the client port: status, headers, body. */
+export function httpGet(
+  port: number,
+  path: string,
+  method = "GET",
+): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: "127.0.0.1", port, path, method, agent: false }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        body += chunk;
+      });
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
+    });
+    request.setTimeout(5_000, () => request.destroy(new Error("no answer over HTTP")));
+    request.on("error", reject);
+  });
+}
+
+async function isHealthy(port: number): Promise<boolean> {
+  try {
+    return (await httpGet(port, "/health")).status === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** User and system CPU seconds a process has used, from /proc (Linux). */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
