@@ -9,7 +9,13 @@ export interface HistoryEvent extends Omit<EventSource, "previous"> {
 /** What watchers need of the store once the event log no longer holds a revision. */
 export interface History {
   /**
-   * Visits all changes with revision >= `from` in the order in which they were made, until the
+   * The store has no history below it: the compacted revision, possibly of a compaction that is not
+   * durable yet and so not known to watchers; -1 = all is there.
+   */
+  readonly compacted: number;
+
+  /**
+   * Visits all changes with revision >= `from`, which is at least `compacted`, in the order in which they were made, until the
    * visitor says false. The visited object is borrowed until the visitor returns.
    */
   history(from: Revision, visit: (event: HistoryEvent) => boolean): void;

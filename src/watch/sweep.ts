@@ -101,6 +101,8 @@ export class Sweep {
       this.#everybodyLeaves();
       return;
     }
+    // A compaction that is about to become durable: then the riders will be cancelled.
+    if (this.kind === "store" && this.#at < host.history.compacted) return;
     const reading = this.kind === "memory" ? this.#readLog() : this.#readStore();
     this.#board(reading.end);
     host.distributor.distribute({

@@ -1,0 +1,80 @@
+import type { Timers } from "../base/outside.ts";
+import type { MvccStore } from "../mvcc/store.ts";
+import type { LogStore } from "../storage/log-store.ts";
+import type { Rewrite } from "../storage/rewrite.ts";
+
+export interface CompactionRunnerOptions {
+  readonly store: MvccStore;
+  readonly log: LogStore;
+  readonly timers: Timers;
+  /** False while a newer compaction's mark is not durable: nothing is removed for it yet. */
+  readonly mayRemove: () => boolean;
+  /** The index dropped all that it had to; the mark that says so waits to be committed. */
+  readonly removed: () => void;
+  /** The files could not be rewritten. The log is whole, only larger than it need be. */
+  readonly rewriteFailed: (error: Error) => void;
+}
+
+/** Keys and versions that one slice looks at: about a millisecond of work. */
+const VERSIONS_PER_SLICE = 2000;
+/** Records that one slice of a rewrite copies or moves. */
+const RECORDS_PER_SLICE = 1000;
+
+/**
+ * Does the removal that a compaction promised, in slices between other work: first the index, then
+ * the files that are less than half in use. Started when the compaction's mark is durable.
+ */
+export class CompactionRunner {
+  readonly #options: CompactionRunnerOptions;
+  #rewrite: Rewrite | undefined;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(options: CompactionRunnerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#options.timers.endOfTurn(() => {
+      this.#scheduled = false;
+      if (!this.#stopped) this.#slice();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #slice(): void {
+    const { store, mayRemove, removed } = this.#options;
+    if (store.isCompacting) {
+      if (!mayRemove()) return;
+      if (store.compactionStep(VERSIONS_PER_SLICE) === "done") removed();
+      this.start();
+      return;
+    }
+    this.#rewrite ??= this.#startRewrite();
+    if (this.#rewrite === undefined) return;
+    const progress = this.#rewrite.step(RECORDS_PER_SLICE);
+    if (progress === "waiting") return;
+    if (progress === "more") {
+      this.start();
+      return;
+    }
+    const { failure } = this.#rewrite;
+    this.#rewrite = undefined;
+    if (failure === undefined) this.start();
+    else this.#options.rewriteFailed(failure);
+  }
+
+  #startRewrite(): Rewrite | undefined {
+    const { store, log } = this.#options;
+    return log.startRewrite({
+      keep: (record) => store.isLive(record),
+      moved: (record, to) => store.moved(record, to),
+      wake: () => this.start(),
+    });
+  }
+}

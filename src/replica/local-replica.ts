@@ -1,0 +1,209 @@
+import { assert } from "../base/assert.ts";
+import { EtcdError } from "../base/errors.ts";
+import type { Timers } from "../base/outside.ts";
+import { toRevision } from "../base/revision.ts";
+import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
+import type { Machine } from "../machine/machine.ts";
+import type {
+  CommandResult,
+  Outcome,
+  RangeResult,
+  ResultOf,
+  TxnResult,
+} from "../machine/result.ts";
+import type { Change } from "../mvcc/change.ts";
+import type { MvccStore } from "../mvcc/store.ts";
+import type { LogStore } from "../storage/log-store.ts";
+import type { WatchHub } from "../watch/hub.ts";
+import { CompactionRunner } from "./compaction-runner.ts";
+import { HashRunner } from "./hash-runner.ts";
+import type { HashKvResult, ReadView, Replica, ReplicaStatus } from "./replica.ts";
+
+export interface LocalReplicaOptions {
+  readonly log: LogStore;
+  readonly store: MvccStore;
+  readonly machine: Machine;
+  readonly hub: WatchHub;
+  readonly timers: Timers;
+  /** The disk failed: nothing more may be promised, the process has to end. */
+  readonly failed: (error: Error) => void;
+  /** A rewrite of the log's files failed: worth a line in the log, no more. */
+  readonly rewriteFailed: (error: Error) => void;
+}
+
+type Done = (outcome: Outcome<CommandResult>) => void;
+
+/** What was applied since the last commit was started, and becomes durable with the next one. */
+interface Group {
+  readonly outcomes: Outcome<CommandResult>[];
+  readonly dones: Done[];
+  /** The changes, one array a revision. */
+  readonly revisions: (readonly Change[])[];
+  /** Physical compactions: answered when the removal is through as well. */
+  readonly physical: Done[];
+}
+
+/**
+ * The order of commands on one machine: the order of arrival. Each is applied at once; all that one
+ * turn of the event loop brought is committed as one frame, and while the disk works the next group
+ * collects. Nothing leaves before it is durable: answers and events wait for their group, and reads
+ * see the durable revision, which is linearizable because no write above it was acknowledged.
+ */
+export class LocalReplica implements Replica {
+  readonly #log: LogStore;
+  readonly #store: MvccStore;
+  readonly #machine: Machine;
+  readonly #hub: WatchHub;
+  readonly #timers: Timers;
+  readonly #failed: (error: Error) => void;
+  readonly #compaction: CompactionRunner;
+  readonly #hashes: HashRunner;
+  #group: Group = newGroup();
+  #view: ReadView;
+  #committing = false;
+  #commitScheduled = false;
+  #stopped = false;
+  /** Physical compactions whose mark is durable and whose removal is not through. */
+  readonly #awaitingRemoval: Done[] = [];
+  readonly #whenIdle: (() => void)[] = [];
+
+  constructor(options: LocalReplicaOptions) {
+    this.#log = options.log;
+    this.#store = options.store;
+    this.#machine = options.machine;
+    this.#hub = options.hub;
+    this.#timers = options.timers;
+    this.#failed = options.failed;
+    this.#view = { revision: options.store.head, compacted: options.store.compacted };
+    this.#hashes = new HashRunner(options.store, options.timers);
+    this.#compaction = new CompactionRunner({
+      store: options.store,
+      log: options.log,
+      timers: options.timers,
+      mayRemove: () => this.#store.compacted === this.#view.compacted,
+      removed: () => this.#removed(),
+      rewriteFailed: options.rewriteFailed,
+    });
+    // The removal of a compaction is done once more after a restart.
+    this.#compaction.start();
+  }
+
+  get view(): ReadView {
+    return this.#view;
+  }
+
+  propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void {
+    if (this.#stopped) return;
+    const { outcome, changes } = this.#machine.apply(command);
+    // The machine answers each command with the result of its kind.
+    const answer = done as Done;
+    const group = this.#group;
+    if (changes.length > 0) group.revisions.push(changes);
+    if (command.kind === "compact" && command.physical && !(outcome instanceof EtcdError)) {
+      group.physical.push(answer);
+    } else if (this.#committing || group.dones.length > 0 || this.#log.hasUncommitted) {
+      group.outcomes.push(outcome);
+      group.dones.push(answer);
+    } else {
+      // Nothing that this answer depends on is still on its way to the disk.
+      answer(outcome);
+      return;
+    }
+    this.#scheduleCommit();
+  }
+
+  read(query: RangeQuery): Outcome<RangeResult> {
+    return this.#machine.read(query, this.#view);
+  }
+
+  readTxn(command: TxnCommand): Outcome<TxnResult> {
+    return this.#machine.readTxn(command, this.#view);
+  }
+
+  hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void {
+    this.#hashes.hash(revision, this.#view, done);
+  }
+
+  status(): ReplicaStatus {
+    return {
+      sizeBytes: this.#log.bytesOnDisk,
+      sizeInUseBytes: this.#log.bytesLive,
+      appliedIndex: this.#view.revision,
+      pendingProposals: this.#group.dones.length,
+      keys: this.#store.keyCount,
+    };
+  }
+
+  /** Takes no more commands; `done` follows when all that was applied is durable and answered. */
+  stop(done: () => void): void {
+    this.#stopped = true;
+    this.#compaction.stop();
+    this.#whenIdle.push(done);
+    this.#scheduleCommit();
+  }
+
+  #scheduleCommit(): void {
+    if (this.#commitScheduled || this.#committing) return;
+    this.#commitScheduled = true;
+    this.#timers.endOfTurn(() => {
+      this.#commitScheduled = false;
+      this.#commit();
+    });
+  }
+
+  #commit(): void {
+    assert(!this.#committing, "one group is on its way to the disk at a time");
+    const group = this.#group;
+    const isEmpty =
+      group.dones.length === 0 && group.physical.length === 0 && !this.#log.hasUncommitted;
+    if (isEmpty) {
+      for (const done of this.#whenIdle.splice(0)) done();
+      return;
+    }
+    const view = { revision: this.#store.head, compacted: this.#store.compacted };
+    this.#group = newGroup();
+    this.#committing = true;
+    this.#log.commit((error) => {
+      if (error !== undefined) {
+        this.#stopped = true;
+        this.#failed(error);
+        return;
+      }
+      this.#committing = false;
+      this.#release(group, view);
+      this.#scheduleCommit();
+    });
+  }
+
+  /** The group is durable: readers see it, watchers are told, answers leave. In this order. */
+  #release(group: Group, view: ReadView): void {
+    const { compacted } = this.#view;
+    this.#view = view;
+    this.#hub.commit(group.revisions);
+    if (view.compacted > compacted) {
+      this.#hub.compact(toRevision(view.compacted));
+      this.#compaction.start();
+    }
+    this.#awaitingRemoval.push(...group.physical);
+    const { outcomes, dones } = group;
+    for (let i = 0; i < dones.length; i++) {
+      const done = dones[i];
+      const outcome = outcomes[i];
+      assert(done !== undefined && outcome !== undefined, "every command has its outcome");
+      done(outcome);
+    }
+  }
+
+  /** The removal is through: its answers leave with the group that makes its mark durable (K61). */
+  #removed(): void {
+    for (const done of this.#awaitingRemoval.splice(0)) {
+      this.#group.outcomes.push({ kind: "compact", revision: this.#store.head });
+      this.#group.dones.push(done);
+    }
+    this.#scheduleCommit();
+  }
+}
+
+function newGroup(): Group {
+  return { outcomes: [], dones: [], revisions: [], physical: [] };
+}

@@ -1,0 +1,83 @@
+import type { Random, Timers } from "../base/outside.ts";
+import type { LeaseTable } from "../machine/lease-table.ts";
+import { Machine } from "../machine/machine.ts";
+import { MvccStore } from "../mvcc/store.ts";
+import type { Disk } from "../storage/disk.ts";
+import { LogStore, type LogStoreOptions } from "../storage/log-store.ts";
+import type { StoreIdentity } from "../storage/store-identity.ts";
+import { WatchHub, type WatchLimits } from "../watch/hub.ts";
+import { LocalReplica } from "./local-replica.ts";
+import { OpeningLog } from "./opening-log.ts";
+
+export interface OpenReplicaOptions {
+  readonly disk: Disk;
+  readonly log: LogStoreOptions;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly leases: LeaseTable;
+  readonly raftTerm: bigint;
+  readonly watch: {
+    readonly limits: WatchLimits;
+    readonly eventLogBytes: number;
+    readonly responseBytesMax: number;
+    readonly fragmentBytes: number;
+    readonly eventsPerStep: number;
+  };
+  /** The disk failed, or an invariant of ours broke: the process has to end. */
+  readonly failed: (error: Error) => void;
+  readonly rewriteFailed: (error: Error) => void;
+}
+
+export interface OpenedReplica {
+  readonly replica: LocalReplica;
+  readonly machine: Machine;
+  readonly store: MvccStore;
+  readonly hub: WatchHub;
+  readonly log: LogStore;
+  /** Which cluster and member the folder belongs to. */
+  readonly identity: StoreIdentity;
+}
+
+/**
+ * Opens the folder, reads it back and joins the rooms: log, store, machine, watchers and the loop
+ * that moves commands through them.
+ * @throws StorageError when the folder is not ours, or is damaged
+ */
+export function openReplica(options: OpenReplicaOptions): OpenedReplica {
+  const { timers } = options;
+  const openingLog = new OpeningLog();
+  const store = new MvccStore(openingLog, { hashSeed: options.random.u32() });
+  const log = LogStore.open(options.disk, options.log, (record) => store.replay(record));
+  openingLog.attach(log);
+  store.replayed();
+  const hub = new WatchHub({
+    ...options.watch,
+    identity: { ...log.identity, raftTerm: options.raftTerm },
+    head: store.head,
+    compacted: store.compacted,
+    history: store,
+    wake: catchingUp(timers, () => hub),
+  });
+  const machine = new Machine(store, {
+    leases: options.leases,
+    wantsPrevious: () => hub.wantsPrevious,
+  });
+  const { failed, rewriteFailed } = options;
+  const replica = new LocalReplica({ log, store, machine, hub, timers, failed, rewriteFailed });
+  return { replica, machine, store, hub, log, identity: log.identity };
+}
+
+/** Lets the hub's sweeps take a step in every turn of the event loop while somebody is behind. */
+function catchingUp(timers: Timers, hub: () => WatchHub): () => void {
+  let scheduled = false;
+  const wake = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    timers.endOfTurn(() => {
+      scheduled = false;
+      hub().step();
+      if (hub().busy) wake();
+    });
+  };
+  return wake;
+}

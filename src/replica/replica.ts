@@ -1,0 +1,56 @@
+import type { Revision } from "../base/revision.ts";
+import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
+import type { Outcome, RangeResult, ResultOf, TxnResult } from "../machine/result.ts";
+
+/** What a reader may see: only what is durable. */
+export interface ReadView {
+  readonly revision: Revision;
+  /** Revisions below it are gone; -1 before the first compaction (K60). */
+  readonly compacted: number;
+}
+
+export interface HashKvResult {
+  /** The store's revision when it was asked, for the response header (K70). */
+  readonly revision: Revision;
+  readonly hash: number;
+  readonly compactRevision: number;
+  /** The revision that the hash speaks of. */
+  readonly hashRevision: number;
+}
+
+/** Figures that Status and the metrics show: gathered when asked, so not on any hot path. */
+export interface ReplicaStatus {
+  /** Bytes of all log files. */
+  readonly sizeBytes: number;
+  /** Bytes of them that records in use take. */
+  readonly sizeInUseBytes: number;
+  /** Commands applied and durable since the store began: never decreases (C5). */
+  readonly appliedIndex: number;
+  /** Commands that wait for their turn or for the disk. */
+  readonly pendingProposals: number;
+  /** Live keys. */
+  readonly keys: number;
+}
+
+/** The order of commands, and the rule that nothing leaves before it is durable. */
+export interface Replica {
+  /**
+   * Applies commands in order of arrival; `done` is called once the result is durable, and for a
+   * physical compaction once the removal is finished (K61). The command's bytes are borrowed until
+   * this returns.
+   */
+  propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void;
+
+  /** Reads at the durable revision or below it. */
+  read(query: RangeQuery): Outcome<RangeResult>;
+
+  /** Runs a txn whose `readOnly` is true, at the durable revision. */
+  readTxn(command: TxnCommand): Outcome<TxnResult>;
+
+  /** Hashes the store at a revision, 0 = the present one, in slices of its own (K70). */
+  hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void;
+
+  readonly view: ReadView;
+
+  status(): ReplicaStatus;
+}

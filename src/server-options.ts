@@ -1,0 +1,24 @@
+/** Everything that a server can be told, with etcd's names; flags and embedders fill it in. */
+export interface ServerOptions {
+  readonly name: string;
+  /** Undefined = in memory only. */
+  readonly dataDir: string | undefined;
+  readonly listenClientUrls: readonly URL[];
+  readonly advertiseClientUrls: readonly string[];
+  readonly initialAdvertisePeerUrls: readonly string[];
+  readonly initialClusterToken: string;
+  readonly maxRequestBytes: number;
+  readonly maxTxnOps: number;
+  readonly maxConcurrentStreams: number;
+  readonly keepaliveMinTimeMs: number;
+  readonly keepaliveIntervalMs: number;
+  readonly keepaliveTimeoutMs: number;
+  readonly watchProgressNotifyIntervalMs: number;
+  readonly autoCompaction: AutoCompactionOptions;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "panic" | "fatal";
+}
+
+export type AutoCompactionOptions =
+  | { readonly mode: "off" }
+  | { readonly mode: "periodic"; readonly retentionMs: number }
+  | { readonly mode: "revision"; readonly retention: number };
