@@ -1,3 +1,5 @@
+import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
+
 /** Everything that a server can be told, with etcd's names; flags and embedders fill it in. */
 export interface ServerOptions {
   readonly name: string;
@@ -17,8 +19,3 @@ export interface ServerOptions {
   readonly autoCompaction: AutoCompactionOptions;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "panic" | "fatal";
 }
-
-export type AutoCompactionOptions =
-  | { readonly mode: "off" }
-  | { readonly mode: "periodic"; readonly retentionMs: number }
-  | { readonly mode: "revision"; readonly retention: number };

@@ -1,5 +1,6 @@
 import { copyBytes } from "../base/bytes.ts";
 import { GrpcCode } from "../base/errors.ts";
+import { every } from "../base/every.ts";
 import { parseKeyRange } from "../base/key-range.ts";
 import type { Random, Timers } from "../base/outside.ts";
 import type { EventSink } from "../watch/event-sink.ts";
@@ -125,16 +126,4 @@ function parseCreate(request: WatchCreateRequest): CreateRequest {
 /** Small ids are numbers, so that equal ids are equal keys of a map. */
 function toWatchId(id: bigint): WatchId {
   return id >= 0n && id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : id;
-}
-
-function every(timers: Timers, periodMs: number, fire: () => void): () => void {
-  let cancel = (): void => {};
-  const arm = (): void => {
-    cancel = timers.after(periodMs, () => {
-      arm();
-      fire();
-    });
-  };
-  arm();
-  return () => cancel();
 }
