@@ -22,3 +22,11 @@ export const SEGMENT_BYTES_DEFAULT: number = 64 * MiB;
  * protobuf implementations: Go's 10,000 would be half of our stack.
  */
 export const MESSAGE_DEPTH_MAX = 100;
+/** The newest part of the log that stays in memory, so that reads need no disk. */
+export const RESIDENT_BYTES_DEFAULT: number = 256 * MiB;
+/** Events that one slice of catching up reads: about a millisecond of work. */
+export const WATCH_EVENTS_PER_STEP = 4096;
+/** Watchers on one stream; more are refused with a reason. */
+export const WATCHERS_PER_STREAM_MAX = 100_000;
+/** Watchers of the whole server; more are refused with a reason. */
+export const WATCHERS_TOTAL_MAX = 2_000_000;

@@ -2,9 +2,9 @@ import { assert } from "../base/assert.ts";
 import { Heap } from "../base/heap.ts";
 import { nextRevision, type Revision } from "../base/revision.ts";
 import type { Distributor } from "./distributor.ts";
-import { EventBlock } from "./event-block.ts";
+import { EventBlock, type EventSource } from "./event-block.ts";
 import type { EventLog } from "./event-log.ts";
-import type { History, HistoryEvent } from "./history.ts";
+import type { History } from "./history.ts";
 import type { AudienceKind, WatchClass } from "./watch-class.ts";
 import type { Position, Watcher } from "./watcher.ts";
 
@@ -184,7 +184,7 @@ export class Sweep {
 
   #readStore(): Reading {
     const { history, head, log } = this.#host;
-    const events: HistoryEvent[] = [];
+    const events: EventSource[] = [];
     let size = 0;
     let end = nextRevision(head);
     history.history(this.#at, (event) => {
@@ -198,13 +198,15 @@ export class Sweep {
         end = Math.min(event.revision, head + 1) as Revision;
         return false;
       }
-      const kept = { ...event, previous: undefined };
+      // The visited object is borrowed; its previous KeyValue is asked for only where it is wanted.
+      const { type, revision, keyValue, isCreate } = event;
+      const kept: EventSource = { type, revision, keyValue, isCreate, previous: undefined };
       events.push(kept);
       size += EventBlock.encodedSize(kept);
       return true;
     });
     const block = new EventBlock(size);
-    for (const event of events) block.append({ ...event, previous: undefined });
+    for (const event of events) block.append(event);
     return { block, from: 0, to: block.count, end };
   }
 

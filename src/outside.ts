@@ -1,0 +1,29 @@
+import { randomFillSync } from "node:crypto";
+import type { Clock, Random, Timers } from "./base/outside.ts";
+
+/** The real clock, timers and dice, handed to the rooms by the wiring. */
+export const realClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+};
+
+export const realTimers: Timers = {
+  after(delayMs, fire) {
+    // Longer than a timer can wait: the flags allow it, and nobody will notice.
+    const timer = setTimeout(fire, Math.min(delayMs, 2 ** 31 - 1));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+  endOfTurn(run) {
+    setImmediate(run);
+  },
+};
+
+export const realRandom: Random = {
+  u32: () => randomFillSync(new Uint32Array(1))[0] as number,
+};
+
+/** 64 bits by chance. */
+export function random64(random: Random): bigint {
+  return (BigInt(random.u32()) << 32n) | BigInt(random.u32());
+}

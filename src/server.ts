@@ -1,0 +1,176 @@
+import { singleMemberIds } from "./api/member-ids.ts";
+import { type Services, createServices } from "./api/services.ts";
+import {
+  EVENT_LOG_BYTES_DEFAULT,
+  REQUEST_OVERHEAD_BYTES,
+  RESIDENT_BYTES_DEFAULT,
+  SEGMENT_BYTES_DEFAULT,
+  WATCH_EVENTS_PER_STEP,
+  WATCH_RESPONSE_BYTES_MAX,
+  WATCHERS_PER_STREAM_MAX,
+  WATCHERS_TOTAL_MAX,
+} from "./base/limits.ts";
+import type { Logger } from "./logger.ts";
+import { NO_LEASES } from "./machine/lease-table.ts";
+import { random64, realClock, realRandom, realTimers } from "./outside.ts";
+import { startAutoCompaction } from "./replica/auto-compaction.ts";
+import { type OpenedReplica, openReplica } from "./replica/open-replica.ts";
+import type { ServerOptions } from "./server-options.ts";
+import type { Disk } from "./storage/disk.ts";
+import { MemoryDisk } from "./storage/memory-disk.ts";
+import { NodeDisk } from "./storage/node-disk.ts";
+import { Listener } from "./transport/listener.ts";
+
+export interface RunningServer {
+  /** Where clients reach it; ports that were asked for as 0 are the real ones. */
+  readonly clientUrls: readonly string[];
+  /** Undefined = in memory only. */
+  readonly dataDir: string | undefined;
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  /** Resolves when the server cannot go on: the disk failed. It has stopped answering then. */
+  readonly failed: Promise<Error>;
+  /** Lets calls under way finish, ends streams, makes everything durable, gives up the folder. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A single member never changes its leader: its term is that of an etcd after its first election. */
+const RAFT_TERM = 2n;
+/** How long streams may go on after SIGTERM, as in etcd: its request timeout (O6m, W38). */
+const DRAIN_MS = 7000;
+
+/**
+ * Opens the data folder and serves it.
+ * @throws StorageError when the folder cannot be used, Error when an address cannot be listened on;
+ *   nothing is left open then
+ */
+export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
+  const disk = await openDisk(options.dataDir);
+  const { promise: failed, resolve: fail } = newDeferred<Error>();
+  let opened: OpenedReplica;
+  try {
+    opened = open(options, disk, log, fail);
+  } catch (error) {
+    await callback((done) => disk.close(done));
+    throw error;
+  }
+  const { replica, hub, machine, store, identity } = opened;
+  const listeners: Listener[] = [];
+  const clientUrls: string[] = [];
+  const stopAutoCompaction = startAutoCompaction(options.autoCompaction, replica, realTimers);
+  const close = async (): Promise<void> => {
+    stopAutoCompaction();
+    await Promise.all(listeners.map((listener) => listener.drain(DRAIN_MS)));
+    await callback((done) => replica.stop(done));
+    await callback((done) => opened.log.close(done));
+    await callback((done) => disk.close(done));
+  };
+  const services = createServices({
+    replica,
+    hub,
+    machine,
+    store,
+    identity,
+    raftTerm: RAFT_TERM,
+    server: options,
+    timers: realTimers,
+    random: realRandom,
+    clock: realClock,
+    transport: () => listeners.map((listener) => listener.counters),
+    clientUrls: () => (options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : clientUrls),
+  });
+  try {
+    for (const url of options.listenClientUrls) {
+      const listener = newListener(options, services);
+      clientUrls.push(await listen(listener, url));
+      listeners.push(listener);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    clientUrls,
+    dataDir: options.dataDir,
+    memberId: identity.memberId,
+    clusterId: identity.clusterId,
+    failed,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function openDisk(dataDir: string | undefined): Promise<Disk> {
+  return dataDir === undefined ? new MemoryDisk() : NodeDisk.open(dataDir);
+}
+
+function open(
+  options: ServerOptions,
+  disk: Disk,
+  log: Logger,
+  fail: (error: Error) => void,
+): OpenedReplica {
+  const ids = singleMemberIds({
+    peerUrls: options.initialAdvertisePeerUrls,
+    clusterToken: options.initialClusterToken,
+  });
+  return openReplica({
+    disk,
+    log: {
+      segmentBytes: SEGMENT_BYTES_DEFAULT,
+      residentBytes: RESIDENT_BYTES_DEFAULT,
+      identity: { ...ids, name: options.name, secret: random64(realRandom) },
+    },
+    timers: realTimers,
+    random: realRandom,
+    leases: NO_LEASES,
+    raftTerm: RAFT_TERM,
+    watch: {
+      limits: { watchersPerStream: WATCHERS_PER_STREAM_MAX, watchersTotal: WATCHERS_TOTAL_MAX },
+      eventLogBytes: EVENT_LOG_BYTES_DEFAULT,
+      responseBytesMax: WATCH_RESPONSE_BYTES_MAX,
+      fragmentBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+      eventsPerStep: WATCH_EVENTS_PER_STEP,
+    },
+    failed: fail,
+    rewriteFailed: (error) => log.warn("failed to rewrite log segments", { error: error.message }),
+  });
+}
+
+function newListener(options: ServerOptions, services: Services): Listener {
+  return new Listener({
+    methods: services.methods,
+    http: services.http,
+    maxMessageBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    maxConcurrentStreams: options.maxConcurrentStreams,
+    keepaliveMinTimeMs: options.keepaliveMinTimeMs,
+    keepaliveIntervalMs: options.keepaliveIntervalMs,
+    keepaliveTimeoutMs: options.keepaliveTimeoutMs,
+    clock: realClock,
+    timers: realTimers,
+  });
+}
+
+/** Listens where the URL says, and returns the URL with the port that it really is. */
+async function listen(listener: Listener, url: URL): Promise<string> {
+  const port = url.port === "" ? 2379 : Number(url.port);
+  const address = await listener.listen({ host: url.hostname.replace(/^\[|\]$/g, ""), port });
+  const bound = new URL(url.href);
+  bound.port = String(address.port);
+  return bound.origin;
+}
+
+function callback(run: (done: (error?: Error) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    run((error) => (error === undefined ? resolve() : reject(error)));
+  });
+}
+
+function newDeferred<Value>(): { promise: Promise<Value>; resolve: (value: Value) => void } {
+  let resolve: (value: Value) => void = () => {};
+  const promise = new Promise<Value>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
