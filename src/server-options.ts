@@ -1,3 +1,4 @@
+import type { LogLevel } from "./logger.ts";
 import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
 
 /** Everything that a server can be told, with etcd's names; flags and embedders fill it in. */
@@ -17,5 +18,5 @@ export interface ServerOptions {
   readonly keepaliveTimeoutMs: number;
   readonly watchProgressNotifyIntervalMs: number;
   readonly autoCompaction: AutoCompactionOptions;
-  readonly logLevel: "debug" | "info" | "warn" | "error" | "panic" | "fatal";
+  readonly logLevel: LogLevel;
 }
