@@ -1,0 +1,121 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { HttpHandler, HttpResponse } from "../api/call.ts";
+import { Deadline, type DeadlineQueue } from "./deadline-queue.ts";
+
+/** How long one HTTP/1.1 request may take to arrive, a wait for its first byte included. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export interface Http1Options {
+  readonly handler: HttpHandler;
+  /** Larger bodies are answered with 413. */
+  readonly bodyBytesMax: number;
+  readonly deadlines: DeadlineQueue;
+  /** Now, in milliseconds that never go backwards. */
+  nowMs(): number;
+}
+
+/** What is known of one HTTP/1.1 socket. */
+interface Session {
+  readonly socket: Socket;
+  /** Runs while a request is awaited or read; not while it is being answered. */
+  readonly deadline: Deadline;
+  isAnswering: boolean;
+}
+
+/** Serves the sockets that turned out to speak HTTP/1.1, by node:http and the one HttpHandler. */
+export class Http1Server {
+  readonly #options: Http1Options;
+  readonly #server: Server;
+  readonly #sessions: Map<Socket, Session> = new Map();
+  #isStopping = false;
+
+  constructor(options: Http1Options) {
+    this.#options = options;
+    this.#server = createServer((request, response) => this.#serve(request, response));
+  }
+
+  /** Takes over a socket; `first` is what was read from it already. */
+  accept(socket: Socket, first: Buffer): void {
+    const deadline = new Deadline(() => void socket.destroy());
+    const session: Session = { socket, deadline, isAnswering: false };
+    this.#sessions.set(socket, session);
+    this.#await(session);
+    socket.on("close", () => {
+      this.#options.deadlines.clear(session.deadline);
+      this.#sessions.delete(socket);
+    });
+    this.#server.emit("connection", socket);
+    socket.unshift(first);
+  }
+
+  /** Closes the sockets that are idle, the others behind their answer. */
+  drain(): void {
+    this.#isStopping = true;
+    for (const session of this.#sessions.values()) {
+      if (!session.isAnswering) session.socket.destroy();
+    }
+  }
+
+  /** Closes all sockets. */
+  cut(): void {
+    for (const socket of this.#sessions.keys()) socket.destroy();
+  }
+
+  #await(session: Session): void {
+    this.#options.deadlines.set(session.deadline, this.#options.nowMs() + REQUEST_TIMEOUT_MS);
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const session = this.#sessions.get(request.socket);
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes > this.#options.bodyBytesMax) this.#refuse(request, response);
+      else pieces.push(piece);
+    });
+    request.on("end", () => {
+      if (bytes > this.#options.bodyBytesMax) return;
+      if (session !== undefined) {
+        this.#options.deadlines.clear(session.deadline);
+        session.isAnswering = true;
+      }
+      this.#handle(request, response, Buffer.concat(pieces));
+    });
+    response.on("finish", () => {
+      if (session === undefined || session.socket.destroyed) return;
+      session.isAnswering = false;
+      this.#await(session);
+    });
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+    const view = {
+      method: request.method ?? "",
+      target: request.url ?? "",
+      header: (name: string): string | undefined => firstOf(request.headersDistinct[name]),
+      body,
+    };
+    this.#options.handler(view, (answer) => this.#respond(response, answer));
+  }
+
+  #respond(response: ServerResponse, answer: HttpResponse): void {
+    if (response.headersSent || response.destroyed) return;
+    if (this.#isStopping) response.shouldKeepAlive = false;
+    const body = Buffer.from(answer.body);
+    response.writeHead(answer.status, { "content-length": body.length, ...answer.headers });
+    response.end(body);
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse): void {
+    if (response.headersSent) return;
+    response.shouldKeepAlive = false;
+    response.writeHead(413, { "content-type": "text/plain; charset=utf-8" });
+    response.end("request body too large\n", () => void request.destroy());
+  }
+}
+
+function firstOf(values: readonly string[] | undefined): string | undefined {
+  return values?.[0];
+}

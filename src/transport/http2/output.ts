@@ -1,0 +1,256 @@
+import { assert } from "../../base/assert.ts";
+import { Flag, FRAME_HEADER_BYTES, FrameType, writeUint32 } from "./frames.ts";
+import { OUTPUT_CHUNK_BYTES, OUTPUT_CHUNKS_KEPT_MAX, REFERENCE_BYTES_MIN } from "./limits.ts";
+
+/** Where the bytes go: a socket, or a test. */
+export interface ByteSink {
+  write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean;
+  cork(): void;
+  uncork(): void;
+}
+
+/** Below this many bytes a loop is faster than `set`, which costs a call into the runtime. */
+const LOOP_COPY_BYTES_MAX = 32;
+/** Stands for having no chunk: an idle connection holds none. */
+const NO_CHUNK: Buffer = Buffer.alloc(0);
+
+/** Free pieces of output buffer, shared by all connections of a listener. */
+export class ChunkPool {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_CHUNK_BYTES);
+  }
+
+  give(chunk: Buffer): void {
+    if (this.#free.length < OUTPUT_CHUNKS_KEPT_MAX) this.#free.push(chunk);
+  }
+}
+
+/**
+ * The way out of one connection. Frames are written into pooled chunks; `flush` hands all that was
+ * written since the last one to the socket in one write. At most one write is under way: what comes
+ * meanwhile is collected for the next, so a chunk is reused only after the socket is done with it.
+ *
+ * Gathered DATA: while the last frame is DATA of a stream, more data of that stream makes it longer
+ * instead of starting a frame of its own.
+ */
+export class Output {
+  readonly #sink: ByteSink;
+  readonly #pool: ChunkPool;
+  /** Called when a write has left the process and `backlogBytes` has shrunk. */
+  readonly #onWritten: () => void;
+  #chunk: Buffer = NO_CHUNK;
+  /** Of the present chunk: where the piece that is not in `#pieces` yet begins, and ends. */
+  #start = 0;
+  #at = 0;
+  #pieces: Uint8Array[] = [];
+  #chunks: Buffer[] = [];
+  #pendingBytes = 0;
+  #chunksInFlight: Buffer[] = [];
+  #inFlightBytes = 0;
+  #isWriting = false;
+  #flushWhenWritten = false;
+  readonly #written: (error?: Error | null) => void;
+
+  /** The DATA frame that may still grow: its chunk and offset, its stream (0 = none), its length. */
+  #dataChunk: Buffer = NO_CHUNK;
+  #dataOffset = 0;
+  #dataStreamId = 0;
+  #dataLength = 0;
+  #dataFrames = 0;
+  #bytesWritten = 0;
+
+  constructor(sink: ByteSink, pool: ChunkPool, onWritten: () => void) {
+    this.#sink = sink;
+    this.#pool = pool;
+    this.#onWritten = onWritten;
+    this.#written = (error) => {
+      if (error === undefined || error === null) this.#release();
+    };
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get backlogBytes(): number {
+    return this.#pendingBytes + this.#inFlightBytes;
+  }
+
+  /** DATA frames begun so far. */
+  get dataFrames(): number {
+    return this.#dataFrames;
+  }
+
+  /** Bytes handed to the socket so far. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  /** Begins a frame other than DATA; `length` bytes of payload must follow. */
+  frame(length: number, type: number, flags: number, streamId: number): void {
+    const at = this.#reserve(FRAME_HEADER_BYTES);
+    this.#header(at, length, type, flags);
+    writeUint32(this.#chunk, at + 5, streamId);
+    this.#dataStreamId = 0;
+  }
+
+  /** Begins a DATA frame, or makes the last one longer; `length` bytes of data must follow. */
+  data(streamId: number, length: number, frameBytesMax: number): void {
+    if (this.#dataStreamId === streamId && this.#dataLength + length <= frameBytesMax) {
+      this.#dataLength += length;
+      const chunk = this.#dataChunk;
+      chunk[this.#dataOffset] = this.#dataLength >>> 16;
+      chunk[this.#dataOffset + 1] = this.#dataLength >>> 8;
+      chunk[this.#dataOffset + 2] = this.#dataLength;
+      return;
+    }
+    this.frame(length, FrameType.data, 0, streamId);
+    this.#dataChunk = this.#chunk;
+    this.#dataOffset = this.#at - FRAME_HEADER_BYTES;
+    this.#dataStreamId = streamId;
+    this.#dataLength = length;
+    this.#dataFrames++;
+  }
+
+  /** Marks the end of a stream on its last DATA frame, or with an empty one. */
+  endData(streamId: number): void {
+    if (this.#dataStreamId !== streamId) this.data(streamId, 0, 0);
+    const chunk = this.#dataChunk;
+    chunk[this.#dataOffset + 4] = Flag.endStream;
+    this.#dataStreamId = 0;
+  }
+
+  byte(value: number): void {
+    const at = this.#reserve(1);
+    this.#chunk[at] = value;
+  }
+
+  uint32(value: number): void {
+    const at = this.#reserve(4);
+    writeUint32(this.#chunk, at, value);
+  }
+
+  /** Copies `bytes[from..to)`. */
+  copy(bytes: Uint8Array, from: number, to: number): void {
+    let source = from;
+    while (source < to) {
+      if (this.#at === this.#chunk.length) this.#nextChunk();
+      const chunk = this.#chunk;
+      const count = Math.min(to - source, chunk.length - this.#at);
+      if (count <= LOOP_COPY_BYTES_MAX) {
+        for (let i = 0; i < count; i++) chunk[this.#at + i] = bytes[source + i] as number;
+      } else {
+        const isWhole = count === bytes.length;
+        chunk.set(isWhole ? bytes : bytes.subarray(source, source + count), this.#at);
+      }
+      this.#at += count;
+      source += count;
+      this.#pendingBytes += count;
+    }
+  }
+
+  /** Takes bytes that never change again: short ones are copied, long ones are held. */
+  body(bytes: Uint8Array, from: number, to: number): void {
+    if (to - from < REFERENCE_BYTES_MIN) {
+      this.copy(bytes, from, to);
+      return;
+    }
+    this.#cutPiece();
+    this.#pieces.push(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
+    this.#pendingBytes += to - from;
+  }
+
+  /**
+   * Room for `count` bytes (at most a chunk) in one place, to be filled at once by the caller: the
+   * bytes count as written. Returns the offset in `room`.
+   */
+  reserve(count: number): number {
+    this.#dataStreamId = 0;
+    return this.#reserve(count);
+  }
+
+  /** The buffer that the last `reserve` was made in. */
+  get room(): Buffer {
+    return this.#chunk;
+  }
+
+  /** Counts DATA frames that were written into reserved room. */
+  countDataFrame(): void {
+    this.#dataFrames++;
+  }
+
+  /** Hands all that was written to the socket, now or when the write under way is done. */
+  flush(): void {
+    if (this.#pendingBytes === 0) return;
+    if (this.#isWriting) {
+      this.#flushWhenWritten = true;
+      return;
+    }
+    this.#dataStreamId = 0;
+    this.#cutPiece();
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    if (this.#chunk.length > 0) this.#chunks.push(this.#chunk);
+    this.#chunk = NO_CHUNK;
+    this.#start = 0;
+    this.#at = 0;
+    this.#chunksInFlight = this.#chunks;
+    this.#chunks = [];
+    this.#inFlightBytes = this.#pendingBytes;
+    this.#bytesWritten += this.#pendingBytes;
+    this.#pendingBytes = 0;
+    this.#isWriting = true;
+    this.#write(pieces);
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    const last = pieces.length - 1;
+    if (last > 0) this.#sink.cork();
+    for (let i = 0; i < last; i++) this.#sink.write(pieces[i] as Uint8Array);
+    this.#sink.write(pieces[last] as Uint8Array, this.#written);
+    if (last > 0) this.#sink.uncork();
+  }
+
+  #release(): void {
+    for (const chunk of this.#chunksInFlight) this.#pool.give(chunk);
+    this.#chunksInFlight = [];
+    this.#inFlightBytes = 0;
+    this.#isWriting = false;
+    if (this.#flushWhenWritten) {
+      this.#flushWhenWritten = false;
+      this.flush();
+    }
+    this.#onWritten();
+  }
+
+  #header(at: number, length: number, type: number, flags: number): void {
+    const chunk = this.#chunk;
+    chunk[at] = length >>> 16;
+    chunk[at + 1] = length >>> 8;
+    chunk[at + 2] = length;
+    chunk[at + 3] = type;
+    chunk[at + 4] = flags;
+  }
+
+  #reserve(count: number): number {
+    assert(count <= OUTPUT_CHUNK_BYTES, "reserved room fits a chunk");
+    if (this.#at + count > this.#chunk.length) this.#nextChunk();
+    const at = this.#at;
+    this.#at += count;
+    this.#pendingBytes += count;
+    return at;
+  }
+
+  #nextChunk(): void {
+    this.#cutPiece();
+    if (this.#chunk.length > 0) this.#chunks.push(this.#chunk);
+    this.#chunk = this.#pool.take();
+    this.#start = 0;
+    this.#at = 0;
+  }
+
+  #cutPiece(): void {
+    if (this.#at === this.#start) return;
+    this.#pieces.push(this.#chunk.subarray(this.#start, this.#at));
+    this.#start = this.#at;
+  }
+}

@@ -1,0 +1,385 @@
+import { copyBytes } from "../../base/bytes.ts";
+import { ConnectionError, ErrorCode, Flag, FRAME_HEADER_BYTES, FrameType } from "./frames.ts";
+import { writeUint32 } from "./frames.ts";
+import {
+  CONNECTION_QUEUE_BYTES_MAX,
+  FRAME_BYTES_MAX,
+  REFERENCE_BYTES_MIN,
+  SENT_DATA_FRAME_BYTES_MAX,
+  SOCKET_BACKLOG_BYTES_MAX,
+  STREAM_QUANTUM_BYTES,
+  STREAM_QUEUE_BYTES_MAX,
+  WINDOW_BYTES_INITIAL,
+  WINDOW_BYTES_MAX,
+} from "./limits.ts";
+import type { Output } from "./output.ts";
+import { SendQueue, type Stream } from "./stream.ts";
+
+/** What the sender tells its connection. */
+export interface SenderEvents {
+  /** Something was written to the output and must be flushed at the end of the turn. */
+  wrote(): void;
+  /** END_STREAM of this stream is written. */
+  sentEnd(stream: Stream): void;
+  /** A stream that was told to wait has room; passed on at the end of the turn, never at once. */
+  hasRoomAgain(stream: Stream): void;
+}
+
+/** A unary answer: header block, message, trailer block. */
+export interface UnaryAnswer {
+  readonly headers: Uint8Array;
+  readonly trailers: Uint8Array;
+}
+
+/** A gRPC message's flag and length. */
+const MESSAGE_PREFIX_BYTES = 5;
+/** A dynamic table size update to zero (RFC 7541 §6.3). */
+const TABLE_SIZE_ZERO = 0x20;
+
+/**
+ * The sending half of a connection and its flow control (RFC 9113 §5.2): who may send how much, in
+ * which order.
+ *
+ * A stream is in one of three places: nothing queued, what it sends goes out at once; *waiting*, in
+ * the round of streams that are served a quantum each as soon as the connection's window and the
+ * socket allow; *blocked*, its own window used up, until the peer raises that window. Headers and
+ * trailers are not subject to windows, but stay behind their stream's data.
+ */
+export class Sender {
+  readonly #output: Output;
+  readonly #events: SenderEvents;
+  #window = WINDOW_BYTES_INITIAL;
+  #initialWindow = WINDOW_BYTES_INITIAL;
+  #frameBytesMax = FRAME_BYTES_MAX;
+  #owesTableSizeUpdate = false;
+  /** The round of waiting streams; those before `#waitingFirst` have had their turn. */
+  #waiting: Stream[] = [];
+  #waitingFirst = 0;
+  #queuedBytes = 0;
+  /** Streams that wait for the connection to have room, not for their own queue. */
+  #refused: Stream[] = [];
+  #headerFrames = 0;
+
+  constructor(output: Output, events: SenderEvents) {
+    this.#output = output;
+    this.#events = events;
+  }
+
+  /** The send window that new streams begin with. */
+  get initialWindow(): number {
+    return this.#initialWindow;
+  }
+
+  /** Bytes that wait for this client, in queues and at the socket. */
+  get waitingBytes(): number {
+    return this.#queuedBytes + this.#output.backlogBytes;
+  }
+
+  /** HEADERS and DATA frames sent so far. */
+  get usefulFrames(): number {
+    return this.#headerFrames + this.#output.dataFrames;
+  }
+
+  /** Sends a header block; with `isLast` it ends the stream, which has nothing queued. */
+  headers(stream: Stream, block: Uint8Array, isLast: boolean): void {
+    this.#writeHeaders(stream.id, block, isLast);
+    this.#events.wrote();
+    if (isLast) this.#events.sentEnd(stream);
+  }
+
+  /**
+   * Answers a unary call whole. The message is copied. In the common case all three frames are
+   * written in one place, without a queue or an allocation.
+   */
+  unary(stream: Stream, answer: UnaryAnswer, message: Uint8Array): void {
+    const dataBytes = MESSAGE_PREFIX_BYTES + message.length;
+    if (
+      message.length >= REFERENCE_BYTES_MIN ||
+      this.#owesTableSizeUpdate ||
+      !this.#passes(stream, dataBytes)
+    ) {
+      this.headers(stream, answer.headers, false);
+      const isLong = message.length >= REFERENCE_BYTES_MIN;
+      const body = isLong ? copyBytes(message) : message;
+      if (isLong) this.message(stream, message, 0, body);
+      else this.message(stream, body, body.length, message.subarray(0, 0));
+      this.finish(stream, answer.trailers);
+      return;
+    }
+    const { headers, trailers } = answer;
+    const output = this.#output;
+    const start = output.reserve(
+      3 * FRAME_HEADER_BYTES + headers.length + dataBytes + trailers.length,
+    );
+    const room = output.room;
+    let at = writeHeader(room, start, headers.length, FrameType.headers, Flag.endHeaders);
+    at = writeUint32(room, at, stream.id);
+    room.set(headers, at);
+    at = writeHeader(room, at + headers.length, dataBytes, FrameType.data, 0);
+    at = writeUint32(room, at, stream.id);
+    room[at] = 0;
+    at = writeUint32(room, at + 1, message.length);
+    room.set(message, at);
+    const flags = Flag.endHeaders | Flag.endStream;
+    at = writeHeader(room, at + message.length, trailers.length, FrameType.headers, flags);
+    room.set(trailers, writeUint32(room, at, stream.id));
+    output.countDataFrame();
+    this.#headerFrames += 2;
+    this.#window -= dataBytes;
+    stream.sendWindow -= dataBytes;
+    this.#events.wrote();
+    this.#events.sentEnd(stream);
+  }
+
+  /** Sends or queues one gRPC message: the head is copied, the body must never change again. */
+  message(stream: Stream, head: Uint8Array, headLength: number, body: Uint8Array): void {
+    const length = headLength + body.length;
+    const total = MESSAGE_PREFIX_BYTES + length;
+    if (this.#passes(stream, total)) {
+      const output = this.#output;
+      output.data(stream.id, total, this.#frameBytesMax);
+      output.byte(0);
+      output.uint32(length);
+      output.copy(head, 0, headLength);
+      output.body(body, 0, body.length);
+      this.#window -= total;
+      stream.sendWindow -= total;
+      this.#events.wrote();
+      return;
+    }
+    const piece = new Uint8Array(MESSAGE_PREFIX_BYTES + headLength);
+    writeUint32(piece, 1, length);
+    piece.set(
+      head.length === headLength ? head : head.subarray(0, headLength),
+      MESSAGE_PREFIX_BYTES,
+    );
+    this.#enqueue(stream, piece, body);
+  }
+
+  /** Sends or queues plain body bytes that never change again. */
+  body(stream: Stream, bytes: Uint8Array): void {
+    this.#enqueue(stream, bytes, undefined);
+  }
+
+  /** Ends the stream behind what it has queued, with a trailer block or bare. */
+  finish(stream: Stream, ending: Uint8Array | "end"): void {
+    stream.ending = ending;
+    this.#settle(stream);
+  }
+
+  /** Grants the peer more to send, on a stream or (0) on the connection. */
+  windowUpdate(streamId: number, bytes: number): void {
+    this.#output.frame(4, FrameType.windowUpdate, 0, streamId);
+    this.#output.uint32(bytes);
+    this.#events.wrote();
+  }
+
+  /** Whether more of this stream's messages are welcome; when not, `hasRoomAgain` follows once. */
+  hasRoom(stream: Stream): boolean {
+    if (stream.queuedBytes > STREAM_QUEUE_BYTES_MAX) {
+      if (stream.drainWanted === "no") stream.drainWanted = "queue";
+      return false;
+    }
+    if (this.#hasConnectionRoom()) return true;
+    if (stream.drainWanted !== "connection") this.#refused.push(stream);
+    stream.drainWanted = "connection";
+    return false;
+  }
+
+  /** Forgets what a closed stream has queued. */
+  drop(stream: Stream): void {
+    if (stream.queue === undefined) return;
+    this.#queuedBytes -= stream.queue.bytes;
+    stream.queue.clear();
+    this.#releaseRefused();
+  }
+
+  /** The peer's WINDOW_UPDATE for the connection. */
+  grantConnection(bytes: number): void {
+    this.#window += bytes;
+    if (this.#window > WINDOW_BYTES_MAX) {
+      throw new ConnectionError(ErrorCode.flowControlError, "connection window overflow");
+    }
+    this.pump();
+  }
+
+  /** The peer's WINDOW_UPDATE for a stream; false when the window would overflow. */
+  grantStream(stream: Stream, bytes: number): boolean {
+    if (stream.sendWindow + bytes > WINDOW_BYTES_MAX) return false;
+    stream.sendWindow += bytes;
+    this.#wait(stream);
+    this.pump();
+    return true;
+  }
+
+  /** The peer's SETTINGS_INITIAL_WINDOW_SIZE: open streams move by the difference (§6.9.2). */
+  setInitialWindow(bytes: number, streams: Iterable<Stream>): void {
+    const difference = bytes - this.#initialWindow;
+    this.#initialWindow = bytes;
+    for (const stream of streams) {
+      stream.sendWindow += difference;
+      if (stream.sendWindow > WINDOW_BYTES_MAX) {
+        throw new ConnectionError(ErrorCode.flowControlError, "stream window overflow by SETTINGS");
+      }
+      this.#wait(stream);
+    }
+    this.pump();
+  }
+
+  /** The peer's SETTINGS_MAX_FRAME_SIZE; we use less of it where fairness asks for that. */
+  setFrameBytesMax(bytes: number): void {
+    this.#frameBytesMax = Math.min(bytes, SENT_DATA_FRAME_BYTES_MAX);
+  }
+
+  /**
+   * The peer's SETTINGS_HEADER_TABLE_SIZE. We never use the dynamic table, but must acknowledge a
+   * smaller one at the start of the next header block (RFC 7541 §4.2).
+   */
+  setHeaderTableBytes(bytes: number, before: number): void {
+    if (bytes < before) this.#owesTableSizeUpdate = true;
+  }
+
+  /** Serves the waiting streams in turn as far as the window and the socket allow. */
+  pump(): void {
+    while (this.#waitingFirst < this.#waiting.length && this.#canSend()) {
+      const stream = this.#waiting[this.#waitingFirst++] as Stream;
+      stream.isWaiting = false;
+      if (stream.isClosed || stream.queuedBytes === 0) continue;
+      this.#sendSome(stream, STREAM_QUANTUM_BYTES);
+      this.#settle(stream);
+    }
+    this.#forgetServed();
+    this.#releaseRefused();
+  }
+
+  #canSend(): boolean {
+    return this.#window > 0 && this.#output.backlogBytes < SOCKET_BACKLOG_BYTES_MAX;
+  }
+
+  #hasConnectionRoom(): boolean {
+    return (
+      this.#output.backlogBytes < SOCKET_BACKLOG_BYTES_MAX &&
+      this.#queuedBytes < CONNECTION_QUEUE_BYTES_MAX
+    );
+  }
+
+  /** Whether `bytes` of this stream may go out at once, as (part of) one frame. */
+  #passes(stream: Stream, bytes: number): boolean {
+    return (
+      stream.queuedBytes === 0 &&
+      bytes <= stream.sendWindow &&
+      bytes <= this.#window &&
+      bytes <= this.#frameBytesMax &&
+      this.#output.backlogBytes < SOCKET_BACKLOG_BYTES_MAX
+    );
+  }
+
+  #enqueue(stream: Stream, first: Uint8Array, second: Uint8Array | undefined): void {
+    stream.queue ??= new SendQueue();
+    stream.queue.push(first);
+    this.#queuedBytes += first.length;
+    if (second !== undefined) {
+      stream.queue.push(second);
+      this.#queuedBytes += second.length;
+    }
+    this.#wait(stream);
+    this.pump();
+  }
+
+  #wait(stream: Stream): void {
+    if (stream.isWaiting || stream.queuedBytes === 0 || stream.sendWindow <= 0) return;
+    stream.isWaiting = true;
+    this.#waiting.push(stream);
+  }
+
+  #sendSome(stream: Stream, limit: number): void {
+    const queue = stream.queue;
+    if (queue === undefined) return;
+    let allowed = Math.min(limit, queue.bytes, stream.sendWindow, this.#window);
+    if (allowed <= 0) return;
+    this.#window -= allowed;
+    stream.sendWindow -= allowed;
+    this.#queuedBytes -= allowed;
+    while (allowed > 0) {
+      const bytes = Math.min(allowed, this.#frameBytesMax);
+      this.#output.data(stream.id, bytes, this.#frameBytesMax);
+      queue.moveTo(this.#output, bytes);
+      allowed -= bytes;
+    }
+    this.#events.wrote();
+  }
+
+  /** After a turn, or when an end was added: ends the stream, or gives it its next place. */
+  #settle(stream: Stream): void {
+    const queued = stream.queuedBytes;
+    if (queued > 0) this.#wait(stream);
+    else if (stream.ending !== undefined) this.#writeEnding(stream, stream.ending);
+    if (stream.drainWanted === "queue" && queued <= STREAM_QUEUE_BYTES_MAX) {
+      stream.drainWanted = "no";
+      this.#events.hasRoomAgain(stream);
+    }
+  }
+
+  #writeEnding(stream: Stream, ending: Uint8Array | "end"): void {
+    if (ending === "end") this.#output.endData(stream.id);
+    else this.#writeHeaders(stream.id, ending, true);
+    this.#events.wrote();
+    this.#events.sentEnd(stream);
+  }
+
+  #writeHeaders(streamId: number, block: Uint8Array, isLast: boolean): void {
+    const extra = this.#owesTableSizeUpdate ? 1 : 0;
+    const first = Math.min(block.length, FRAME_BYTES_MAX - extra);
+    const isWhole = first === block.length;
+    const flags = (isLast ? Flag.endStream : 0) | (isWhole ? Flag.endHeaders : 0);
+    this.#output.frame(first + extra, FrameType.headers, flags, streamId);
+    if (extra > 0) this.#output.byte(TABLE_SIZE_ZERO);
+    this.#owesTableSizeUpdate = false;
+    this.#output.copy(block, 0, first);
+    for (let at = first; at < block.length; ) {
+      const end = Math.min(block.length, at + FRAME_BYTES_MAX);
+      const flag = end === block.length ? Flag.endHeaders : 0;
+      this.#output.frame(end - at, FrameType.continuation, flag, streamId);
+      this.#output.copy(block, at, end);
+      at = end;
+    }
+    this.#headerFrames++;
+  }
+
+  #forgetServed(): void {
+    if (this.#waitingFirst === this.#waiting.length) {
+      this.#waiting.length = 0;
+      this.#waitingFirst = 0;
+    } else if (this.#waitingFirst >= 1024) {
+      this.#waiting = this.#waiting.slice(this.#waitingFirst);
+      this.#waitingFirst = 0;
+    }
+  }
+
+  #releaseRefused(): void {
+    if (this.#refused.length === 0 || !this.#hasConnectionRoom()) return;
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const stream of refused) {
+      if (stream.drainWanted !== "connection") continue;
+      stream.drainWanted = "no";
+      if (!stream.isClosed) this.#events.hasRoomAgain(stream);
+    }
+  }
+}
+
+/** Writes all of a frame header but the stream id and returns the offset behind it. */
+function writeHeader(
+  target: Uint8Array,
+  at: number,
+  length: number,
+  type: number,
+  flags: number,
+): number {
+  target[at] = length >>> 16;
+  target[at + 1] = length >>> 8;
+  target[at + 2] = length;
+  target[at + 3] = type;
+  target[at + 4] = flags;
+  return at + 5;
+}

@@ -1,0 +1,177 @@
+import type { ErrorCode } from "./frames.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { Sender } from "./sender.ts";
+
+/**
+ * The states of a stream as a server sees them (RFC 9113 §5.1). We never push, so the two reserved
+ * states do not exist; `idle` is an id above the highest one seen, `closed` one that is in no table.
+ *
+ *            HEADERS                END_STREAM received
+ *     idle ----------> open -----------------------------> half-closed-remote
+ *       |               |                                     ^        |
+ *       |               | END_STREAM sent, and with it        |        | END_STREAM sent
+ *       |               | RST_STREAM NO_ERROR: the answer     |        |
+ *       |               v did not need the whole request      |        v
+ *       |            closed <----------------------------------------closed
+ *       |               ^   RST_STREAM sent or received, from any state
+ *       +---------------|-------------------------------------+
+ *          HEADERS with END_STREAM
+ *
+ * half-closed-local is never lasting: whoever is answered early is told to stop sending.
+ */
+export type StreamState = "open" | "half-closed-remote" | "closed";
+
+/** What reads a stream's request and answers it: a gRPC call or a plain HTTP request. */
+export interface StreamConsumer {
+  /**
+   * Part of the request's body; `isLast` when the client has ended its side. Bytes are borrowed.
+   * Each stream gets exactly one call with `isLast`, unless it is closed before.
+   */
+  data(bytes: Buffer, start: number, end: number, isLast: boolean): void;
+  /** There is room again after `Sender.hasRoom` said no. */
+  drained(): void;
+  /** The stream was reset by the client or broken by it, or the connection is lost: the last call. */
+  aborted(): void;
+  /** The server is stopping and waits no longer: the call must end itself now. */
+  cut(): void;
+}
+
+/** Bytes of a stream that wait for a window or the socket, oldest first. */
+export class SendQueue {
+  #pieces: Uint8Array[] = [];
+  #first = 0;
+  /** Bytes of the first piece that are gone. */
+  #offset = 0;
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a piece that never changes again. */
+  push(piece: Uint8Array): void {
+    if (piece.length === 0) return;
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+  }
+
+  /** Moves exactly `count` bytes, at most `bytes`, to `target`. */
+  moveTo(target: { body(bytes: Uint8Array, from: number, to: number): void }, count: number): void {
+    let rest = count;
+    while (rest > 0) {
+      const piece = this.#pieces[this.#first] as Uint8Array;
+      const take = Math.min(rest, piece.length - this.#offset);
+      target.body(piece, this.#offset, this.#offset + take);
+      this.#offset += take;
+      rest -= take;
+      if (this.#offset === piece.length) this.#dropFirst();
+    }
+    this.#bytes -= count;
+  }
+
+  clear(): void {
+    this.#pieces = [];
+    this.#first = 0;
+    this.#offset = 0;
+    this.#bytes = 0;
+  }
+
+  #dropFirst(): void {
+    this.#first++;
+    this.#offset = 0;
+    if (this.#first === this.#pieces.length) {
+      this.#pieces.length = 0;
+      this.#first = 0;
+    } else if (this.#first >= 64 && this.#first * 2 >= this.#pieces.length) {
+      this.#pieces = this.#pieces.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+}
+
+/** One request and its answer. Sending is `Sender`'s work, opening and closing `StreamTable`'s. */
+export class Stream {
+  readonly id: number;
+  readonly head: RequestHead;
+  readonly openedAtMs: number;
+  state: StreamState = "open";
+  consumer: StreamConsumer | undefined;
+
+  /** What the peer lets us send; below zero after it shrank its initial window. */
+  sendWindow: number;
+  /** What we still let the peer send. */
+  receiveWindow: number;
+  /** Bytes of DATA that have come so far, for content-length. */
+  receivedBytes = 0;
+  /** Request bytes that the consumer holds, as told to `StreamHost.hold`. */
+  heldBytes = 0;
+  /** Part of these that the client must wait for: the stream's window stays smaller by them. */
+  withheldBytes = 0;
+  /** Whether its request must end within REQUEST_BODY_TIMEOUT_MS. */
+  isBodyTimed = true;
+
+  /** Made when something has to wait for the first time. */
+  queue: SendQueue | undefined;
+  /** Follows the queue: the header block of the trailers, or "end" for a bare END_STREAM. */
+  ending: Uint8Array | "end" | undefined;
+  /** Whether it stands in the sender's round of waiting streams. */
+  isWaiting = false;
+  /** Somebody was told there is no room and is owed a `drained`. */
+  drainWanted: "no" | "queue" | "connection" = "no";
+
+  constructor(id: number, head: RequestHead, windows: Windows, openedAtMs: number) {
+    this.id = id;
+    this.head = head;
+    this.sendWindow = windows.send;
+    this.receiveWindow = windows.receive;
+    this.openedAtMs = openedAtMs;
+  }
+
+  get queuedBytes(): number {
+    return this.queue === undefined ? 0 : this.queue.bytes;
+  }
+
+  get isClosed(): boolean {
+    return this.state === "closed";
+  }
+
+  /** Whether the client has sent END_STREAM. */
+  get hasWholeRequest(): boolean {
+    return this.state === "half-closed-remote" || this.state === "closed";
+  }
+}
+
+export interface Windows {
+  readonly send: number;
+  readonly receive: number;
+}
+
+/** What waits until the connection may take more work. */
+export interface Resumable {
+  resume(): void;
+}
+
+/** The connection, as the calls on its streams see it. */
+export interface StreamHost {
+  /** The client's address, for people. */
+  readonly peer: string;
+  /** So much waits for this client that no more work is done for it (CONNECTION_QUEUE_BYTES_MAX). */
+  readonly isCongested: boolean;
+  /** When the bytes that are being handled came. */
+  readonly nowMs: number;
+
+  /**
+   * Accounts for request bytes that a consumer now holds in place of what it told before. False:
+   * beyond CONNECTION_HELD_REQUEST_BYTES_MAX, the caller must let go of its stream.
+   */
+  hold(stream: Stream, bytes: number): boolean;
+  /** Lets the client send again what `withheldBytes` no longer takes up. */
+  grant(stream: Stream): void;
+  /** Calls `resume` at the end of this turn, or of the first one without congestion. */
+  later(task: Resumable): void;
+
+  /** Where answers go; the connection flushes at the end of the turn by itself. */
+  readonly sender: Sender;
+  /** Resets the stream; its consumer is not told. */
+  reset(stream: Stream, code: ErrorCode): void;
+}
