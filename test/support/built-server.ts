@@ -13,7 +13,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-const ROOT = join(import.meta.dirname, "../..");
+/** The checkout; tools that run from a compiled copy of this file say where it is. */
+const ROOT = process.env["VEDETTE_ROOT"] ?? join(import.meta.dirname, "../..");
 
 /**
  * The path of a runnable `cli.js` of the present sources. Built once per state of `src` into the

@@ -9,7 +9,8 @@ import { builtServer } from "./built-server.ts";
 /** Which server a test talks to: ours, or a real etcd by its minor version. */
 export type ServerKind = "vedette" | "etcd-3.4" | "etcd-3.5";
 
-const PEERS = process.env["VEDETTE_PEERS"] ?? join(import.meta.dirname, "../../.peers/usr/bin");
+const ROOT = process.env["VEDETTE_ROOT"] ?? join(import.meta.dirname, "../..");
+const PEERS = process.env["VEDETTE_PEERS"] ?? join(ROOT, ".peers/usr/bin");
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -58,6 +59,13 @@ export class TestServer {
   }
 
   static async start(kind: ServerKind, options: StartOptions = {}): Promise<TestServer> {
+    const server = await TestServer.spawn(kind, options);
+    await server.ready();
+    return server;
+  }
+
+  /** Starts the process without waiting until it serves. */
+  static async spawn(kind: ServerKind, options: StartOptions = {}): Promise<TestServer> {
     const port = options.port ?? (await freePort());
     const peerPort = await freePort();
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "vedette-test-"));
@@ -68,9 +76,7 @@ export class TestServer {
     flags.push("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer);
     flags.push("--initial-cluster", `t=${peer}`, ...(options.flags ?? []));
     const child = spawnBound(await commandOf(kind), flags);
-    const server = new TestServer(kind, { port, dataDir }, child);
-    await server.#ready();
-    return server;
+    return new TestServer(kind, { port, dataDir }, child);
   }
 
   get endpoint(): string {
@@ -106,10 +112,11 @@ export class TestServer {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
-  async #ready(): Promise<void> {
+  /** Waits until the server answers; fails when it ends or takes too long. */
+  async ready(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS;
     for (;;) {
-      if (this.#process.exitCode !== null) {
+      if (this.#process.exitCode !== null || this.#process.signalCode !== null) {
         throw new Error(`${this.kind} ended with ${this.#process.exitCode}:\n${this.#log}`);
       }
       if (await isHealthy(this.port)) return;

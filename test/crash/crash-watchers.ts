@@ -1,0 +1,142 @@
+import { FastConnection } from "../support/fast-client.ts";
+import {
+  type WatchEventView,
+  headerRevision,
+  rangeRequest,
+  visitWatchResponse,
+  watchCreateRequest,
+} from "../support/fast-messages.ts";
+import type { CrashChecker, SeenEvent } from "./crash-checker.ts";
+
+const CONNECTIONS = 4;
+const WATCH = "/etcdserverpb.Watch/Watch";
+const READ_TIMEOUT_MS = 60_000;
+
+/** Watchers on prefixes, one stream each, that resume behind the last revision they saw. */
+export class Watchers {
+  readonly #checker: CrashChecker;
+  readonly #prefixes: readonly string[];
+  #connections: FastConnection[] = [];
+
+  constructor(checker: CrashChecker, prefixes: readonly string[]) {
+    this.#checker = checker;
+    this.#prefixes = prefixes;
+  }
+
+  async connect(port: number): Promise<void> {
+    this.#connections = await Promise.all(
+      Array.from({ length: CONNECTIONS }, () => FastConnection.open(port)),
+    );
+    this.#prefixes.forEach((prefix, index) => {
+      const stream = this.#connections[index % CONNECTIONS]?.stream(WATCH, {
+        message: (bytes) => this.#take(index, bytes),
+        ended: () => undefined,
+      });
+      const end = `${prefix.slice(0, -1)}0`;
+      const from = this.#checker.resumeFrom(index);
+      stream?.send(watchCreateRequest(Buffer.from(prefix), Buffer.from(end), from));
+    });
+  }
+
+  /** Waits until the killed server's connections are gone, so that nothing late arrives. */
+  async lost(): Promise<void> {
+    await Promise.all(this.#connections.map((connection) => connection.closed));
+  }
+
+  async untilLevel(timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!this.#checker.isLevel && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+
+  #take(index: number, bytes: Buffer): void {
+    visitWatchResponse(bytes, {
+      response: ({ canceled }) => {
+        if (canceled) this.#checker.violations.push(`watcher ${index} was canceled`);
+      },
+      event: (event) => this.#checker.watched(index, seen(event)),
+    });
+  }
+}
+
+/** Reads the store's whole history by a watch on all keys. */
+export class HistoryReader {
+  readonly #connection: FastConnection;
+
+  private constructor(connection: FastConnection) {
+    this.#connection = connection;
+  }
+
+  static async open(port: number): Promise<HistoryReader> {
+    return new HistoryReader(await FastConnection.open(port));
+  }
+
+  /** The store's present revision. */
+  head(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const request = rangeRequest(Buffer.from("-"));
+      this.#connection.unary("/etcdserverpb.KV/Range", request, (response, end) => {
+        if (response === undefined) reject(new Error(`no revision: ${end.text}`));
+        else resolve(headerRevision(response));
+      });
+    });
+  }
+
+  /** All events with `from` <= revision <= `to`, in order; every revision has at least one. */
+  read(from: number, to: number, take: (event: SeenEvent) => void): Promise<void> {
+    if (from > to) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`the history from ${from} to ${to} does not come`)),
+        READ_TIMEOUT_MS,
+      );
+      const stream = this.#connection.stream(WATCH, {
+        message: (bytes) => {
+          let last = 0;
+          visitWatchResponse(bytes, {
+            response: () => undefined,
+            event: (event) => {
+              last = event.revision;
+              take(seen(event));
+            },
+          });
+          if (last < to) return;
+          clearTimeout(timer);
+          stream.cancel();
+          resolve();
+        },
+        ended: ({ text }) => reject(new Error(`the history's stream ended: ${text}`)),
+      });
+      const everything = Buffer.from([0]);
+      stream.send(watchCreateRequest(everything, everything, from));
+    });
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
+
+function seen(event: WatchEventView): SeenEvent {
+  return {
+    revision: event.revision,
+    isDelete: event.isDelete,
+    key: event.bytes.toString("latin1", event.keyStart, event.keyEnd),
+    writeId: event.isDelete ? 0 : leadingNumber(event.bytes, event.valueStart, event.valueEnd),
+  };
+}
+
+function leadingNumber(bytes: Buffer, start: number, end: number): number {
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = (bytes[i] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return value;
+    value = value * 10 + digit;
+  }
+  return value;
+}
