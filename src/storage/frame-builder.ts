@@ -37,7 +37,7 @@ export class FrameBuilder {
   readonly #segmentForFrame: () => Segment;
   #segment: Segment | undefined;
   #slab: Slab | undefined;
-  /** Slabs of the collecting frame before the current one, each with where the frame's part starts. */
+  /** Earlier slabs of the collecting frame, each with where the frame's part starts. */
   readonly #parts: { readonly slab: Slab; readonly from: number }[] = [];
   #partFrom = 0;
   #records = 0;

@@ -17,10 +17,11 @@ import type { Slab } from "./slab.ts";
  *   24 u64 frame number
  *   32 u64 main of the first record
  *
- * A frame is one group commit. Its chain is the checksum of its records' checksums, started from the
- * chain of the frame before it: one pass over the payloads gives both a record that can be checked
- * alone and a frame that fits nowhere else. The crc of the header is seeded with the store's secret,
- * the segment's number and the offset, so that no bytes a client stores can pass for a header.
+ * A frame is one group commit. Its chain is the checksum of its records' checksums, started from
+ * the chain of the frame before it: one pass over the payloads gives both a record that can be
+ * checked alone and a frame that fits nowhere else. The crc of the header is seeded with the
+ * store's secret, the segment's number and the offset, so that no bytes a client stores can pass
+ * for a header.
  */
 export const FRAME_HEADER_BYTES = 40;
 export const RECORD_HEADER_BYTES = 20;

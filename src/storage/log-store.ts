@@ -37,8 +37,8 @@ export interface LogStoreOptions {
 }
 
 /**
- * The durable log: records in frames, frames in segments (`frame.ts`, `segment-header.ts`), the list
- * of segments in the manifest (`manifest.ts`).
+ * The durable log: records in frames, frames in segments (`frame.ts`, `segment-header.ts`), the
+ * list of segments in the manifest (`manifest.ts`).
  *
  *   append ──> collecting frame ──commit──> written and durable ──> `done`
  *                                  one at a time; the next frame collects meanwhile
@@ -93,6 +93,7 @@ export class LogStore implements RecordLog {
     }
     const store = new LogStore(disk, options, folder, recovered);
     writeManifestNow(folder.file, store.#describe(folder.manifest.sequence + 1));
+    for (const path of recovered.unlisted) disk.removeNow(path);
     disk.syncFolderNow("log");
     disk.syncFolderNow("");
     store.#supply.tend();
@@ -323,10 +324,12 @@ export class LogStore implements RecordLog {
   /** The manifest of the store as it is now. */
   #describe(sequence: number): Manifest {
     const { list, last } = this.#segments;
-    const segments: ManifestEntry[] = [];
-    for (const segment of list) pushEntry(segments, segment);
-    if (this.#supply.next !== undefined) pushEntry(segments, this.#supply.next);
-    const firstOpen = list.find((segment) => !segment.sealed) ?? last;
+    const { next } = this.#supply;
+    const made = list.filter((segment) => segment.file !== undefined);
+    // The last file there is stays open, even when full: a log always has one that takes frames.
+    const firstOpen = made.find((segment) => !segment.sealed) ?? made[made.length - 1] ?? last;
+    const segments = made.map((segment) => entryOf(segment, segment !== firstOpen));
+    if (next?.file !== undefined) segments.push(entryOf(next, false));
     return {
       sequence,
       identity: this.identity,
@@ -344,8 +347,7 @@ export class LogStore implements RecordLog {
   }
 }
 
-function pushEntry(entries: ManifestEntry[], segment: Segment): void {
-  if (segment.file === undefined) return;
-  const { number, kind, sealed, end, chain, firstFrame } = segment;
-  entries.push({ number, kind, sealed, end, chain, firstFrame });
+function entryOf(segment: Segment, maySeal: boolean): ManifestEntry {
+  const { number, kind, end, chain, firstFrame } = segment;
+  return { number, kind, sealed: maySeal && segment.sealed, end, chain, firstFrame };
 }

@@ -23,6 +23,11 @@ export interface Recovered {
   readonly lastMain: number;
   /** Bytes of a frame that was being written when the store stopped, and was never acknowledged. */
   readonly cutBytes: number;
+  /**
+   * Files left over, which the manifest does not name; to be removed once it is sure to be durable,
+   * because an older one may name them.
+   */
+  readonly unlisted: readonly string[];
 }
 
 interface Torn {
@@ -35,10 +40,10 @@ interface Torn {
 /**
  * Reads the whole log, checks every frame and replays every record, in log order.
  *
- * Each frame was written only after the one before it was durable. So the one place where damage can
- * come from a crash is the last frame, when nobody was told of it: it is cut. Any trace of something
- * later (a frame behind it, a manifest that knows of more, a clean end) makes it a loss of
- * acknowledged data, and the store refuses to open.
+ * Each frame was written only after the one before it was durable. So the one place where damage
+ * can come from a crash is the last frame, when nobody was told of it: it is cut. Any trace of
+ * something later (a frame behind it, a manifest that knows of more, a clean end) makes it a loss
+ * of acknowledged data, and the store refuses to open.
  */
 export class Recovery {
   readonly #disk: Disk;
@@ -62,7 +67,7 @@ export class Recovery {
     this.#nextFrame = manifest.sealedThrough + 1;
   }
 
-  /** @throws StorageError when acknowledged data is damaged or missing; nothing has been changed. */
+  /** @throws StorageError when acknowledged data is damaged or missing; nothing was changed. */
   run(): Recovered {
     try {
       return this.#run();
@@ -85,9 +90,9 @@ export class Recovery {
     const cutBytes = this.#cutTorn();
     // What was read may stand in the page cache only; it must not be served before it is durable.
     for (const segment of this.#open) segment.openFile.syncNow();
-    for (const path of unlisted) this.#disk.removeNow(path);
     const lastFrame = this.#nextFrame - 1;
-    return { segments: this.#segments, next, lastFrame, lastMain: this.#lastMain, cutBytes };
+    const lastMain = this.#lastMain;
+    return { segments: this.#segments, next, lastFrame, lastMain, cutBytes, unlisted };
   }
 
   #openSegment(entry: ManifestEntry): Segment {
@@ -210,7 +215,9 @@ export class Recovery {
     for (const segment of used) this.#segments.add(segment);
     if (used.length === 0) this.#segments.add(last);
     last.full = false;
-    return empty[0];
+    const next = empty[0];
+    if (next !== undefined) next.full = false;
+    return next;
   }
 
   #checkEnd(): void {
@@ -242,11 +249,13 @@ export class Recovery {
   /** Files of the log that the manifest does not name: left over, and to be removed. */
   #unlistedFiles(): readonly string[] {
     const unlisted: string[] = [];
-    const listed = new Set(this.#manifest.segments.map((entry) => entry.number));
+    const { segments } = this.#manifest;
+    const listed = new Set(segments.map((entry) => segmentPath(entry.number, entry.kind)));
     for (const name of this.#disk.list("log")) {
       const parsed = parseSegmentName(name);
-      if (parsed === undefined || listed.has(parsed.number)) continue;
+      if (parsed === undefined) continue;
       const path = segmentPath(parsed.number, parsed.kind);
+      if (listed.has(path)) continue;
       // Frames are written to a segment only when the manifest names it, so a newer one is empty.
       const isNewer = parsed.number >= this.#manifest.nextNumber;
       if (isNewer && parsed.kind === "log" && hasFrames(this.#disk, path)) {

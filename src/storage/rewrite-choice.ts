@@ -12,16 +12,20 @@ const SMALL_RUN = 4;
 export function chooseRun(list: readonly Segment[], segmentBytes: number): readonly Segment[] {
   let run: Segment[] = [];
   let live = 0;
-  for (const segment of list) {
-    const isCandidate = isMostlyDead(segment) || isSmall(segment, segmentBytes);
+  for (let i = 0; i < list.length; i++) {
+    const segment = list[i] as Segment;
+    // The last file there is has to stay the log's open end until the one behind it is there.
+    const isFollowed = list[i + 1]?.listed === true;
+    const isCandidate =
+      segment.sealed && isFollowed && (isMostlyDead(segment) || isSmall(segment, segmentBytes));
     const fits = live + segment.liveBytes <= segmentBytes;
-    if (segment.sealed && isCandidate && (run.length === 0 || fits)) {
+    if (isCandidate && (run.length === 0 || fits)) {
       run.push(segment);
       live += segment.liveBytes;
       continue;
     }
     if (isWorthIt(run)) return run;
-    run = segment.sealed && isCandidate ? [segment] : [];
+    run = isCandidate ? [segment] : [];
     live = run.length === 0 ? 0 : segment.liveBytes;
   }
   return isWorthIt(run) ? run : [];

@@ -65,8 +65,8 @@ type Phase = "copy" | "flush" | "swap" | "move" | "remove" | "over";
  *    reads the old     names durable,   tells the    unlinks
  *    writes the new    then manifest    index        the old
  *
- * Until the swap is durable the old segments count, from then on the new one; a crash leaves one set
- * or the other, and opening removes the files that do not count. Records keep their bytes and
+ * Until the swap is durable the old segments count, from then on the new one; a crash leaves one
+ * set or the other, and opening removes the files that do not count. Records keep their bytes and
  * checksums. What is written is read back and checked while the index is told.
  */
 export class LogRewrite implements Rewrite {

@@ -85,7 +85,7 @@ export class SegmentSupply {
     return segment;
   }
 
-  /** Whether a frame up to `end` may be written now; if not, `progressed` tells when to ask again. */
+  /** Whether a frame up to `end` may be written now; `progressed` tells when to ask again. */
   isReady(segment: Segment, end: number): boolean {
     if (segment.listed) return this.#zeroing !== segment || end <= this.#zeroFrom;
     if (this.#creating === undefined && !this.#stopped) this.#create(segment);
@@ -97,7 +97,8 @@ export class SegmentSupply {
     if (this.#stopped) return;
     const last = this.#segments.last;
     const half = this.#segmentBytes / 2;
-    if (this.#creating === undefined && last.listed && last.end >= half) {
+    // Never two segments ahead: the next one comes when this one has a durable frame.
+    if (this.#creating === undefined && last.listed && last.durableEnd >= half) {
       this.#next ??= this.#make();
       if (this.#next.file === undefined) this.#create(this.#next);
     }
@@ -151,8 +152,13 @@ export class SegmentSupply {
 
   #created(segment: Segment, error: Error | undefined): void {
     this.#creating = undefined;
-    if (error === undefined) segment.listed = true;
-    this.tend();
+    if (error === undefined) {
+      segment.listed = true;
+      this.tend();
+    } else {
+      // Nobody knows what the manifest says now.
+      this.#failOrWait(segment, error, true);
+    }
     this.#host.progressed();
   }
 

@@ -4,8 +4,8 @@ export interface StoreIdentity {
   readonly memberId: bigint;
   readonly name: string;
   /**
-   * 64 bits chosen by chance. They seed the checksums of the log's frames, so that nobody who stores
-   * values can make bytes that look like a frame.
+   * 64 bits chosen by chance. They seed the checksums of the log's frames, so that nobody who
+   * stores values can make bytes that look like a frame.
    */
   readonly secret: bigint;
 }
