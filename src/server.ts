@@ -1,5 +1,7 @@
+import { existsSync, readdirSync } from "node:fs";
 import { singleMemberIds } from "./api/member-ids.ts";
-import { type Services, createServices } from "./api/services.ts";
+import type { ProcessFigures } from "./api/metrics-page.ts";
+import { createServices, type Services } from "./api/services.ts";
 import {
   EVENT_LOG_BYTES_DEFAULT,
   REQUEST_OVERHEAD_BYTES,
@@ -55,7 +57,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     await callback((done) => disk.close(done));
     throw error;
   }
-  const { replica, hub, machine, store, identity } = opened;
+  const { replica, hub, machine, identity } = opened;
   const listeners: Listener[] = [];
   const clientUrls: string[] = [];
   const stopAutoCompaction = startAutoCompaction(options.autoCompaction, replica, realTimers);
@@ -69,16 +71,21 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   const services = createServices({
     replica,
     hub,
-    machine,
-    store,
-    identity,
-    raftTerm: RAFT_TERM,
-    server: options,
+    member: {
+      ...identity,
+      raftTerm: RAFT_TERM,
+      peerUrls: options.initialAdvertisePeerUrls,
+      clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : clientUrls,
+    },
+    machine: () => machine.counters,
+    watch: () => hub.stats,
+    transport: () => listeners.map((listener) => listener.counters),
+    process: processFigures,
     timers: realTimers,
     random: realRandom,
-    clock: realClock,
-    transport: () => listeners.map((listener) => listener.counters),
-    clientUrls: () => (options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : clientUrls),
+    maxRequestBytes: options.maxRequestBytes,
+    maxTxnOps: options.maxTxnOps,
+    progressIntervalMs: options.watchProgressNotifyIntervalMs,
   });
   try {
     for (const url of options.listenClientUrls) {
@@ -159,6 +166,17 @@ async function listen(listener: Listener, url: URL): Promise<string> {
   const bound = new URL(url.href);
   bound.port = String(address.port);
   return bound.origin;
+}
+
+/** The process as /metrics shows it. */
+function processFigures(): ProcessFigures {
+  const { user, system } = process.cpuUsage();
+  return {
+    residentBytes: process.memoryUsage.rss(),
+    cpuSeconds: (user + system) / 1e6,
+    startSeconds: performance.timeOrigin / 1000,
+    openFiles: existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : undefined,
+  };
 }
 
 function callback(run: (done: (error?: Error) => void) => void): Promise<void> {

@@ -41,6 +41,8 @@ export interface RangeQuery {
   readonly serializable: boolean;
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
+  /** False for a chunk of a larger answer, whose keys are counted once: its count means nothing. */
+  readonly withCount: boolean;
   /** Bounds of K14; 0 = off. */
   readonly minModRevision: number;
   readonly maxModRevision: number;
@@ -69,7 +71,7 @@ export interface TxnCommand {
   readonly compares: readonly Compare[];
   readonly success: readonly TxnOp[];
   readonly failure: readonly TxnOp[];
-  /** Whether any op in it, nested ones included, can write (K3). */
+  /** True when both branches hold only ranges; a nested txn counts as a write, as in etcd (K3). */
   readonly readOnly: boolean;
 }
 

@@ -147,7 +147,7 @@ export class WatchStream {
     const { limits } = this.#hub;
     if (startRevision < 0) return COMPACTED;
     if (interest.range.kind === "empty") return EMPTY_RANGE;
-    if (id === NO_WATCH_ID || this.#watchers.has(id)) return DUPLICATE_ID;
+    if (id === NO_WATCH_ID || (id !== 0 && this.#watchers.has(id))) return DUPLICATE_ID;
     const isFull =
       this.#watchers.size >= limits.watchersPerStream ||
       this.#hub.watcherCount >= limits.watchersTotal;

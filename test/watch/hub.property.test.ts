@@ -108,7 +108,7 @@ interface Expectation {
 class Observer {
   client = new ModelClient();
   readonly expectations = new Map<bigint, Expectation>();
-  readonly creating: { expectation: Expectation; id: bigint }[] = [];
+  readonly creating: { expectation: Expectation; id: bigint; refusal: string }[] = [];
   /** Progress answers that may come, and whether one has to. */
   progressAsked = 0;
   progressOwed = false;
@@ -177,9 +177,10 @@ class Observer {
     if (pending === undefined) throw new Error("created without a request");
     if (response.canceled) {
       expect(response.id).toBe(-1n);
-      expect(response.cancelReason).not.toBe("");
+      expect(response.cancelReason).toBe(pending.refusal);
       return;
     }
+    expect(pending.refusal).toBe("");
     if (pending.id !== 0n) expect(response.id).toBe(pending.id);
     expect(this.expectations.has(response.id)).toBe(false);
     if (pending.expectation.next === 0) pending.expectation.next = response.revision + 1;
@@ -316,7 +317,8 @@ class World {
       lastProgress: 0,
       ended: false,
     };
-    observer.creating.push({ expectation, id: BigInt(next.id) });
+    const refusal = this.#refusal(observer, next.id);
+    observer.creating.push({ expectation, id: BigInt(next.id), refusal });
     observer.stream.create({
       id: next.id,
       interest,
@@ -324,6 +326,16 @@ class World {
       progressNotify: has(1),
       fragment: has(8),
     });
+  }
+
+  /** A given id that is in use, or a limit: what else the steps ask for is right. */
+  #refusal({ stream }: Observer, id: number): string {
+    const ids = [...stream.watchers].map((watcher) => watcher.id);
+    if (id !== 0 && ids.includes(id)) return "mvcc: duplicate watch ID provided on the WatchStream";
+    const total = this.observers.reduce((sum, { stream: { size } }) => sum + size, 0);
+    const { watchersPerStream, watchersTotal } = this.hub.limits;
+    const isFull = ids.length >= watchersPerStream || total >= watchersTotal;
+    return isFull ? "etcdserver: too many watchers" : "";
   }
 
   #onStream(kind: string, observer: Observer, pick: number): void {

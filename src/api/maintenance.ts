@@ -1,0 +1,109 @@
+import { EtcdError, GrpcCode } from "../base/errors.ts";
+import type { Outcome } from "../machine/result.ts";
+import type { HashKvResult, Replica } from "../replica/replica.ts";
+import type { Method, UnaryCall } from "./call.ts";
+import { headerOf, type MemberIdentity } from "./member.ts";
+import { decode, DESCRIPTORS, type Draft } from "./proto/codec.ts";
+import { AlarmAction, AlarmType, type StatusResponse } from "./proto/messages-cluster.ts";
+import { decodeOrFail, unaryMethod } from "./unary.ts";
+import { ETCD_STORAGE_VERSION, ETCD_VERSION } from "./version.ts";
+
+export interface MaintenanceOptions {
+  readonly replica: Replica;
+  readonly member: MemberIdentity;
+  /** --quota-backend-bytes as it holds, for people to see; 0 = not shown. */
+  readonly quotaBytes: number;
+}
+
+/** The Maintenance service, as far as it has meaning here. */
+export function maintenanceMethods(
+  options: MaintenanceOptions,
+): readonly (readonly [string, Method])[] {
+  const { replica, member } = options;
+  const { StatusRequest, StatusResponse, HashRequest, HashResponse } = DESCRIPTORS;
+  const { HashKVRequest, HashKVResponse, DefragmentRequest, DefragmentResponse } = DESCRIPTORS;
+  return [
+    [
+      "/etcdserverpb.Maintenance/Status",
+      unaryMethod({ request: StatusRequest, response: StatusResponse }, (_, done) => {
+        done(statusOf(options));
+      }),
+    ],
+    [
+      "/etcdserverpb.Maintenance/HashKV",
+      unaryMethod({ request: HashKVRequest, response: HashKVResponse }, (request, done) => {
+        replica.hashKv(request.revision, (outcome) => done(hashKvMessage(member, outcome)));
+      }),
+    ],
+    [
+      // etcd hashes its database file, which no other store can have (K71). Ours says the same of
+      // the same data: it is the hash of all keys and revisions, as HashKV counts it.
+      "/etcdserverpb.Maintenance/Hash",
+      unaryMethod({ request: HashRequest, response: HashResponse }, (_, done) => {
+        replica.hashKv(0, (outcome) => {
+          if (outcome instanceof EtcdError) done(outcome);
+          else done({ header: headerOf(member, outcome.revision), hash: outcome.hash });
+        });
+      }),
+    ],
+    [
+      // Space comes back by rewriting segments after a compaction, so there is nothing to do (M30).
+      "/etcdserverpb.Maintenance/Defragment",
+      unaryMethod({ request: DefragmentRequest, response: DefragmentResponse }, (_, done) => {
+        done({});
+      }),
+    ],
+    ["/etcdserverpb.Maintenance/Alarm", alarmMethod(options)],
+  ];
+}
+
+/** M1. A cluster of one is its own leader, and what it has applied is what it has committed. */
+function statusOf({ replica, member, quotaBytes }: MaintenanceOptions): Draft<StatusResponse> {
+  const status = replica.status();
+  const index = BigInt(status.appliedIndex);
+  return {
+    header: headerOf(member, replica.view.revision),
+    version: ETCD_VERSION,
+    dbSize: status.sizeBytes,
+    dbSizeInUse: status.sizeInUseBytes,
+    dbSizeQuota: quotaBytes,
+    leader: member.memberId,
+    raftIndex: index,
+    raftAppliedIndex: index,
+    raftTerm: member.raftTerm,
+    storageVersion: ETCD_STORAGE_VERSION,
+    downgradeInfo: {},
+  };
+}
+
+function hashKvMessage(
+  member: MemberIdentity,
+  outcome: Outcome<HashKvResult>,
+): Outcome<Draft<{ hash: number; compactRevision: number; hashRevision: number }>> {
+  if (outcome instanceof EtcdError) return outcome;
+  const { hash, compactRevision, hashRevision } = outcome;
+  return { ...{ header: headerOf(member, outcome.revision) }, hash, compactRevision, hashRevision };
+}
+
+/**
+ * M10, for a server that raises no alarms: there are none to list or to take back. Raising one by
+ * hand is refused rather than forgotten, since an operator would rely on it.
+ */
+function alarmMethod({ replica, member }: MaintenanceOptions): Method {
+  const { AlarmRequest, AlarmResponse } = DESCRIPTORS;
+  const none = unaryMethod({ request: AlarmRequest, response: AlarmResponse }, (_, done) => {
+    done({ header: headerOf(member, replica.view.revision), alarms: [] });
+  });
+  return {
+    kind: "unary",
+    handle(bytes: Uint8Array, call: UnaryCall): void {
+      const request = decodeOrFail((message) => decode(AlarmRequest, message), bytes, call);
+      if (request === undefined) return;
+      if (request.action === AlarmAction.ACTIVATE && request.alarm !== AlarmType.NONE) {
+        call.fail(GrpcCode.unimplemented, "this server cannot raise alarms by request");
+      } else if (none.kind === "unary") {
+        none.handle(bytes, call);
+      }
+    },
+  };
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { ETCD_VERSION } from "./api/version.ts";
+import { type ParsedFlags, parseFlags } from "./flags/parse.ts";
+import { FLAGS } from "./flags/table.ts";
+import { FlagError } from "./flags/values.ts";
+import { type Logger, newLogger } from "./logger.ts";
+import { type RunningServer, startServer } from "./server.ts";
+
+/** Exit codes: of Go's flag package, and of sysexits(3) for a broken invariant. */
+const EXIT_BAD_FLAG = 2;
+const EXIT_FAILED = 1;
+const EXIT_BROKEN = 70;
+const STDERR = 2;
+
+await main();
+
+async function main(): Promise<void> {
+  // Started under etcd's name: then the folder is named as etcd would name it.
+  const dataDirSuffix = process.env["VEDETTE_PROGRAM"] === "etcd" ? "etcd" : "vedette";
+  let parsed: ParsedFlags;
+  try {
+    const args = process.argv.slice(2);
+    parsed = parseFlags({ args, environment: process.env, dataDirSuffix });
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = EXIT_BAD_FLAG;
+    return;
+  }
+  if (parsed.kind === "version") process.stdout.write(versionText());
+  else if (parsed.kind === "help") process.stdout.write(helpText());
+  else await serve(parsed);
+}
+
+async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" }>): Promise<void> {
+  const isTerminal = process.stderr.isTTY === true;
+  const log = newLogger(options.logLevel, { fd: STDERR, isTerminal });
+  // A fault of our own: what the server knows can no longer be trusted, so it does not go on.
+  process.on("uncaughtException", (error) => {
+    log.error("stopping: a fault in the server", { error: error.stack ?? String(error) });
+    process.exit(EXIT_BROKEN);
+  });
+  for (const warning of remarks.warnings) log.warn(warning);
+  if (remarks.idleFlags.length > 0) {
+    log.info("flags without effect on a single member", { flags: remarks.idleFlags });
+  }
+  let server: RunningServer;
+  try {
+    server = await startServer(options, log);
+  } catch (error) {
+    process.stderr.write(`vedette: ${startFailure(error)}\n`);
+    process.exitCode = EXIT_FAILED;
+    return;
+  }
+  announce(server, options.name, log);
+  stopOnSignals(server, log);
+  const error = await server.failed;
+  log.error("stopping: the data folder cannot be written", { error: error.message });
+  process.exit(EXIT_FAILED);
+}
+
+/** The lines that programs around an etcd wait for, and one for people. */
+function announce(server: RunningServer, name: string, log: Logger): void {
+  const { clientUrls } = server;
+  const id = server.memberId.toString(16);
+  const dataDir = server.dataDir ?? "(in memory)";
+  log.info("published local member to cluster through raft", {
+    "local-member-id": id,
+    "local-member-attributes": `{Name:${name} ClientURLs:[${clientUrls.join(" ")}]}`,
+    "cluster-id": server.clusterId.toString(16),
+  });
+  log.info("enabled capabilities for version", { "cluster-version": "3.7" });
+  log.info("ready to serve client requests", { "data-dir": dataDir, pid: process.pid });
+  for (const url of clientUrls) {
+    log.info("serving client traffic insecurely; this is strongly discouraged!", {
+      address: new URL(url).host,
+    });
+  }
+  process.stdout.write(`vedette is serving ${clientUrls.join(", ")}, data in ${dataDir}\n`);
+}
+
+/** The first signal drains and ends with 0, a second one ends at once. */
+function stopOnSignals(server: RunningServer, log: Logger): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(EXIT_FAILED);
+    stopping = true;
+    log.info("received signal; shutting down", { signal });
+    server.close().then(
+      () => {
+        log.info("closed");
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error("failed to close", { error: String(error) });
+        process.exit(EXIT_FAILED);
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+function startFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, address, port } = error as Error & {
+    readonly code?: string;
+    readonly address?: string;
+    readonly port?: number;
+  };
+  if (code === "EADDRINUSE") return `listen tcp ${address}:${port}: address already in use`;
+  if (code === "EACCES" && port !== undefined) return `listen tcp ${address}:${port}: not allowed`;
+  if (error.name === "AssertionError") throw error;
+  return error.message;
+}
+
+function versionText(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const { version } = JSON.parse(text) as { readonly version: string };
+  return [
+    `etcd Version: ${ETCD_VERSION}`,
+    `Git SHA: vedette ${version}`,
+    `Go Version: none, Node.js ${process.version}`,
+    `Go OS/Arch: ${process.platform}/${process.arch}`,
+    "",
+  ].join("\n");
+}
+
+function helpText(): string {
+  const lines = FLAGS.filter((flag) => flag.aliasOf === undefined).map(
+    (flag) => `  --${flag.name} '${flag.preset}'\n      ${flag.about}`,
+  );
+  return `Usage: vedette [flags]\n\nEvery flag can be set as ETCD_NAME_OF_FLAG too.\n\n${lines.join("\n")}\n`;
+}

@@ -1,0 +1,8 @@
+/** What the machine has to know of leases to apply a put: which ones there are. */
+export interface LeaseTable {
+  /** True for a granted lease that has not been revoked, expired or not (K21). */
+  exists(id: bigint): boolean;
+}
+
+/** The table of a server that has granted none. */
+export const NO_LEASES: LeaseTable = { exists: (): boolean => false };

@@ -1,0 +1,164 @@
+import { unreachable } from "../base/assert.ts";
+import { EtcdError } from "../base/errors.ts";
+import type { Revision } from "../base/revision.ts";
+import type { Change } from "../mvcc/change.ts";
+import { NO_SLOT } from "../mvcc/slot.ts";
+import type { MvccStore, WriteTxn } from "../mvcc/store.ts";
+import type {
+  Command,
+  CompactCommand,
+  DeleteRangeCommand,
+  PutCommand,
+  RangeQuery,
+  TxnCommand,
+} from "./command.ts";
+import { Comparer } from "./comparer.ts";
+import type { LeaseTable } from "./lease-table.ts";
+import { RangeReader } from "./range-reader.ts";
+import type { CommandResult, Outcome, RangeResult, TxnResult } from "./result.ts";
+import { StoreWriter } from "./store-writer.ts";
+import { TxnRunner, type TxnView } from "./txn-runner.ts";
+
+/** What one command did: its answer, and the changes for the watchers, in execution order. */
+export interface Applied {
+  readonly outcome: Outcome<CommandResult>;
+  /** All of one revision; empty when nothing changed or the command was refused. */
+  readonly changes: readonly Change[];
+}
+
+export interface MachineOptions {
+  readonly leases: LeaseTable;
+  /** Whether watchers want the KeyValue before each change (D13); asked for every write. */
+  readonly wantsPrevious: () => boolean;
+}
+
+/** How often each kind of work was done since the start, for the metrics (G31). */
+export interface MachineCounters {
+  readonly puts: number;
+  readonly ranges: number;
+  readonly deletes: number;
+  readonly txns: number;
+}
+
+const NO_CHANGES: readonly Change[] = [];
+
+/**
+ * What etcd's KV requests mean. The same commands give the same answers on every machine and in
+ * every replay: it has no clock, no dice and no way out. A client's fault is an answer, never an
+ * exception; a refused command has changed nothing. Bytes of a command are borrowed until the call
+ * returns, bytes of a result are never overwritten.
+ */
+export class Machine {
+  readonly #store: MvccStore;
+  readonly #leases: LeaseTable;
+  readonly #wantsPrevious: () => boolean;
+  readonly #reader: RangeReader;
+  readonly #txns: TxnRunner;
+  #counters = { puts: 0, ranges: 0, deletes: 0, txns: 0 };
+
+  constructor(store: MvccStore, options: MachineOptions) {
+    this.#store = store;
+    this.#leases = options.leases;
+    this.#wantsPrevious = options.wantsPrevious;
+    this.#reader = new RangeReader(store);
+    this.#txns = new TxnRunner({
+      store,
+      leases: options.leases,
+      comparer: new Comparer(store),
+      reader: this.#reader,
+    });
+  }
+
+  get counters(): MachineCounters {
+    return this.#counters;
+  }
+
+  /** Applies the next command of the log to the newest state. */
+  apply(command: Command): Applied {
+    switch (command.kind) {
+      case "put":
+        return this.#put(command);
+      case "delete-range":
+        return this.#deleteRange(command);
+      case "txn":
+        return this.#txn(command);
+      case "compact":
+        return { outcome: this.#compact(command), changes: NO_CHANGES };
+      default:
+        return unreachable(command);
+    }
+  }
+
+  /**
+   * Reads at the view's revision or, when the query names one, below it (K12).
+   * Refused with "futureRevision" above the view and "compacted" below its history.
+   */
+  read(query: RangeQuery, view: TxnView): Outcome<RangeResult> {
+    this.#counters.ranges++;
+    const at = query.revision > 0 ? query.revision : view.revision;
+    if (at > view.revision) return new EtcdError("futureRevision");
+    if (at < view.compacted) return new EtcdError("compacted");
+    return this.#reader.read(query, at as Revision, view.revision);
+  }
+
+  /** Runs a txn that cannot write, at the view's revision. */
+  readTxn(command: TxnCommand, view: TxnView): Outcome<TxnResult> {
+    this.#counters.txns++;
+    const refusal = this.#txns.prepare(command, view);
+    if (refusal !== undefined) return refusal;
+    return this.#txns.run(command, view, undefined);
+  }
+
+  /** A lone put asks for the lease first, then for the key (K21, K22). */
+  #put(command: PutCommand): Applied {
+    this.#counters.puts++;
+    if (command.lease !== 0n && !this.#leases.exists(command.lease)) {
+      return refused(new EtcdError("leaseNotFound"));
+    }
+    if (
+      (command.ignoreValue || command.ignoreLease) &&
+      this.#store.find(command.key, this.#store.head) === NO_SLOT
+    ) {
+      return refused(new EtcdError("keyNotFound"));
+    }
+    const txn = this.#begin();
+    const outcome = new StoreWriter(this.#store, txn).put(command);
+    txn.end();
+    return { outcome, changes: txn.changes };
+  }
+
+  #deleteRange(command: DeleteRangeCommand): Applied {
+    this.#counters.deletes++;
+    const txn = this.#begin();
+    const outcome = new StoreWriter(this.#store, txn).deleteRange(command);
+    txn.end();
+    return { outcome, changes: txn.changes };
+  }
+
+  #txn(command: TxnCommand): Applied {
+    this.#counters.txns++;
+    const view = { revision: this.#store.head, compacted: this.#store.compacted };
+    const refusal = this.#txns.prepare(command, view);
+    if (refusal !== undefined) return refused(refusal);
+    const txn = this.#begin();
+    const outcome = this.#txns.run(command, view, new StoreWriter(this.#store, txn));
+    txn.end();
+    return { outcome, changes: txn.changes };
+  }
+
+  #begin(): WriteTxn {
+    return this.#store.begin({ capturePrevious: this.#wantsPrevious() });
+  }
+
+  /** K60. The store starts at "-1 compacted", so that compacting to 0 succeeds exactly once. */
+  #compact(command: CompactCommand): Outcome<CommandResult> {
+    if (command.revision <= this.#store.compacted) return new EtcdError("compacted");
+    if (command.revision > this.#store.head) return new EtcdError("futureRevision");
+    this.#store.compact(command.revision as Revision);
+    return { kind: "compact", revision: this.#store.head };
+  }
+}
+
+function refused(outcome: EtcdError): Applied {
+  return { outcome, changes: NO_CHANGES };
+}
