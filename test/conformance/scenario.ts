@@ -105,11 +105,10 @@ export function renderScenario(
   scenario.steps.forEach((step, i) => {
     const base = answers.get("etcd-3.5")?.[i] ?? step.expected;
     let text = [...step.comment, ...step.lines, "----", base].join("\n").trimEnd();
-    for (const [server, given] of answers) {
-      const answer = given[i];
-      if (answer === undefined || answer === base || server === "etcd-3.5") continue;
-      const fact = step.differences.find((one) => one.server === server)?.fact ?? "V0";
-      text += `\n---- ${server} ${fact}\n${answer}`;
+    for (const server of ["etcd-3.5", "etcd-3.4", "vedette"] as const) {
+      const listed = step.differences.find((one) => one.server === server);
+      const answer = answers.get(server)?.[i] ?? listed?.expected ?? base;
+      if (answer !== base) text += `\n---- ${server} ${listed?.fact ?? "V0"}\n${answer}`;
     }
     parts.push(text.trimEnd());
   });
