@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { ETCD_VERSION } from "./api/version.ts";
-import { type ParsedFlags, parseFlags } from "./flags/parse.ts";
-import { FLAGS } from "./flags/table.ts";
-import { FlagError } from "./flags/values.ts";
+import { type ParsedFlags, parseFlags } from "./flags.ts";
+import { FLAGS } from "./flag-table.ts";
+import { FlagError } from "./flag-values.ts";
 import { type Logger, newLogger } from "./logger.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
@@ -131,5 +131,6 @@ function helpText(): string {
   const lines = FLAGS.filter((flag) => flag.aliasOf === undefined).map(
     (flag) => `  --${flag.name} '${flag.preset}'\n      ${flag.about}`,
   );
-  return `Usage: vedette [flags]\n\nEvery flag can be set as ETCD_NAME_OF_FLAG too.\n\n${lines.join("\n")}\n`;
+  const intro = "Usage: vedette [flags]\n\nEvery flag can be set as ETCD_NAME_OF_FLAG too.\n";
+  return `${intro}\n${lines.join("\n")}\n`;
 }

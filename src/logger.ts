@@ -16,8 +16,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
- * Writes JSON lines with etcd's keys (level, ts, msg) to a file descriptor, or lines for people when
- * it is a terminal. Lines leave at once: the last one before an exit counts most.
+ * Writes JSON lines with etcd's keys (level, ts, msg) to a file descriptor, or lines for people
+ * when it is a terminal. Lines leave at once: the last one before an exit counts most.
  */
 export function newLogger(level: LogLevel, output: { fd: number; isTerminal: boolean }): Logger {
   const destination = pino.destination({ dest: output.fd, sync: true });

@@ -37,7 +37,9 @@ export interface RunningServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A single member never changes its leader: its term is that of an etcd after its first election. */
+/**
+ * A single member never changes its leader: its term is that of an etcd after its first election.
+ */
 const RAFT_TERM = 2n;
 /** How long streams may go on after SIGTERM, as in etcd: its request timeout (O6m, W38). */
 const DRAIN_MS = 7000;
@@ -65,8 +67,8 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     stopAutoCompaction();
     await Promise.all(listeners.map((listener) => listener.drain(DRAIN_MS)));
     await callback((done) => replica.stop(done));
+    // The log gives up the folder itself, as the last thing it does.
     await callback((done) => opened.log.close(done));
-    await callback((done) => disk.close(done));
   };
   const services = createServices({
     replica,

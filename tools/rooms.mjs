@@ -40,7 +40,7 @@ export const ROOMS = {
   },
   replica: {
     says: "the order of commands, and when a result may leave",
-    imports: ["base", "mvcc", "watch", "machine"],
+    imports: ["base", "storage", "mvcc", "watch", "machine"],
     purity: "free",
     packages: true,
   },

@@ -15,22 +15,33 @@ const NO_REVISION = 0;
  */
 export function clusterMethods(member: MemberIdentity): readonly (readonly [string, Method])[] {
   const isOurs = (id: bigint): boolean => id === member.memberId;
-  const { MemberAddRequest, MemberAddResponse } = DESCRIPTORS;
-  const { MemberRemoveRequest, MemberRemoveResponse } = DESCRIPTORS;
-  const { MemberUpdateRequest, MemberUpdateResponse } = DESCRIPTORS;
-  const { MemberListRequest, MemberListResponse } = DESCRIPTORS;
-  const { MemberPromoteRequest, MemberPromoteResponse } = DESCRIPTORS;
+  const messages = {
+    add: { request: DESCRIPTORS.MemberAddRequest, response: DESCRIPTORS.MemberAddResponse },
+    remove: {
+      request: DESCRIPTORS.MemberRemoveRequest,
+      response: DESCRIPTORS.MemberRemoveResponse,
+    },
+    update: {
+      request: DESCRIPTORS.MemberUpdateRequest,
+      response: DESCRIPTORS.MemberUpdateResponse,
+    },
+    list: { request: DESCRIPTORS.MemberListRequest, response: DESCRIPTORS.MemberListResponse },
+    promote: {
+      request: DESCRIPTORS.MemberPromoteRequest,
+      response: DESCRIPTORS.MemberPromoteResponse,
+    },
+  };
   return [
     [
       "/etcdserverpb.Cluster/MemberList",
-      unaryMethod({ request: MemberListRequest, response: MemberListResponse }, (_, done) => {
+      unaryMethod(messages.list, (_, done) => {
         done({ header: headerOf(member, NO_REVISION), members: [memberMessage(member)] });
       }),
     ],
     [
       "/etcdserverpb.Cluster/MemberAdd",
-      unaryMethod({ request: MemberAddRequest, response: MemberAddResponse }, (request, done) => {
-        done(refusedUrls(member, request.peerURLs) ?? new EtcdError("unhealthy"));
+      unaryMethod(messages.add, (asked, done) => {
+        done(refusedUrls(member, asked.peerURLs) ?? new EtcdError("unhealthy"));
       }),
     ],
     [
@@ -54,12 +65,9 @@ export function clusterMethods(member: MemberIdentity): readonly (readonly [stri
     ],
     [
       "/etcdserverpb.Cluster/MemberPromote",
-      unaryMethod(
-        { request: MemberPromoteRequest, response: MemberPromoteResponse },
-        (asked, done) => {
-          done(new EtcdError(isOurs(asked.ID) ? "memberNotLearner" : "memberNotFound"));
-        },
-      ),
+      unaryMethod(messages.promote, (asked, done) => {
+        done(new EtcdError(isOurs(asked.ID) ? "memberNotLearner" : "memberNotFound"));
+      }),
     ],
   ];
 }

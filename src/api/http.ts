@@ -1,71 +1,59 @@
-import { EtcdError } from "../base/errors.ts";
-import type { Replica } from "../replica/replica.ts";
-import type { HttpHandler, HttpResponse } from "./call.ts";
-import { type MetricsSources, metricsPage } from "./metrics-page.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "./call.ts";
+import { type MetricsSources, renderMetrics } from "./metrics.ts";
 import { ETCD_CLUSTER_VERSION, ETCD_STORAGE_VERSION, ETCD_VERSION } from "./version.ts";
 
-const TEXT = "text/plain; charset=utf-8";
-/** Of the exposition format that Prometheus reads. */
-const METRICS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
+const JSON_TYPE = "application/json";
+const TEXT_TYPE = "text/plain; charset=utf-8";
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** What the client port answers that is not gRPC: /version, /health and /metrics (G20, G22, G23). */
+/** What etcd answers over plain HTTP on its client port (G20-G25). */
 export function httpHandler(sources: MetricsSources): HttpHandler {
-  return (request, respond) => {
-    const path = request.target.split("?", 1)[0];
-    const page = path === undefined ? undefined : PAGES.get(path);
-    if (page === undefined) respond(text(404, "404 page not found\n"));
-    else if (request.method !== "GET") {
-      const refused = text(405, "Method Not Allowed\n");
-      respond({ ...refused, headers: { ...refused.headers, allow: "GET" } });
-    } else respond(page(sources));
-  };
+  return (request, respond) => respond(answer(request, sources));
 }
 
-const PAGES: ReadonlyMap<string, (sources: MetricsSources) => HttpResponse> = new Map([
-  ["/version", versionPage],
-  ["/health", ({ replica }: MetricsSources) => healthPage(replica)],
-  [
-    "/metrics",
-    (sources: MetricsSources) => ({
-      status: 200,
-      headers: { "content-type": METRICS_TEXT },
-      body: metricsPage(sources),
-    }),
-  ],
-]);
-
-function versionPage(): HttpResponse {
-  const body = JSON.stringify({
-    etcdserver: ETCD_VERSION,
-    etcdcluster: ETCD_CLUSTER_VERSION,
-    storage: ETCD_STORAGE_VERSION,
-  });
-  return { status: 200, headers: { "content-type": "application/json" }, body };
+function answer(request: HttpRequest, sources: MetricsSources): HttpResponse {
+  switch (pathOf(request.target)) {
+    case "/version":
+      return onlyGet(request, JSON_TYPE, () => VERSION_BODY);
+    case "/health":
+      // Whoever answers is healthy: there are no alarms, no leader to lose, and a server whose disk
+      // has failed has ended.
+      return onlyGet(request, TEXT_TYPE, () => HEALTHY_BODY);
+    case "/metrics":
+      return onlyGet(request, METRICS_TYPE, () => renderMetrics(sources));
+    default:
+      return plainText(404, "404 page not found\n", {});
+  }
 }
 
-/** Healthy is who can read: there is no leader to lose and no alarm to look at. */
-function healthPage(replica: Replica): HttpResponse {
-  const outcome = replica.read({
-    kind: "range",
-    range: { kind: "single", key: Buffer.from("health") },
-    revision: 0,
-    limit: 1,
-    order: "none",
-    target: "key",
-    serializable: false,
-    keysOnly: true,
-    countOnly: false,
-    withCount: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  });
-  const reason = outcome instanceof EtcdError ? `RANGE ERROR:${outcome.message}` : "";
-  const isHealthy = reason === "";
-  return text(isHealthy ? 200 : 503, JSON.stringify({ health: String(isHealthy), reason }));
+/** G22. */
+const VERSION_BODY: string = JSON.stringify({
+  etcdserver: ETCD_VERSION,
+  etcdcluster: ETCD_CLUSTER_VERSION,
+  storage: ETCD_STORAGE_VERSION,
+});
+
+/** G20: the word "true", not the truth value. */
+const HEALTHY_BODY: string = JSON.stringify({ health: "true", reason: "" });
+
+function onlyGet(request: HttpRequest, type: string, body: () => string): HttpResponse {
+  if (request.method !== "GET") {
+    return plainText(405, "Method Not Allowed\n", { allow: "GET" });
+  }
+  return { status: 200, headers: { "content-type": type }, body: body() };
 }
 
-function text(status: number, body: string): HttpResponse {
-  return { status, headers: { "content-type": TEXT }, body };
+function plainText(
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): HttpResponse {
+  const type = { "content-type": TEXT_TYPE, "x-content-type-options": "nosniff" };
+  return { status, headers: { ...type, ...headers }, body };
+}
+
+/** What stands before the query. */
+function pathOf(target: string): string {
+  const query = target.indexOf("?");
+  return query < 0 ? target : target.slice(0, query);
 }

@@ -7,9 +7,9 @@ export interface KeySpan {
 }
 
 /**
- * A set of keys and ranges of keys that grows by whole lists. It is kept as sorted lists of disjoint
- * spans, each at least twice as long as the next, so that adding and looking up cost logarithms
- * however the spans come: a client chooses them, and a txn may hold 100,000.
+ * A set of keys and ranges of keys that grows by whole lists. It is kept as sorted lists of
+ * disjoint spans, each at least twice as long as the next, so that adding and looking up cost
+ * logarithms however the spans come: a client chooses them, and a txn may hold 100,000.
  */
 export class KeySet {
   #lists: (readonly KeySpan[])[] = [];

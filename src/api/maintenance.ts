@@ -1,11 +1,16 @@
-import { EtcdError, GrpcCode } from "../base/errors.ts";
+import { EtcdError } from "../base/errors.ts";
 import type { Outcome } from "../machine/result.ts";
 import type { HashKvResult, Replica } from "../replica/replica.ts";
-import type { Method, UnaryCall } from "./call.ts";
+import type { Method } from "./call.ts";
 import { headerOf, type MemberIdentity } from "./member.ts";
-import { decode, DESCRIPTORS, type Draft } from "./proto/codec.ts";
-import { AlarmAction, AlarmType, type StatusResponse } from "./proto/messages-cluster.ts";
-import { decodeOrFail, unaryMethod } from "./unary.ts";
+import { DESCRIPTORS, type Draft } from "./proto/codec.ts";
+import {
+  AlarmAction,
+  AlarmType,
+  type HashKVResponse,
+  type StatusResponse,
+} from "./proto/messages-cluster.ts";
+import { unaryMethod } from "./unary.ts";
 import { ETCD_STORAGE_VERSION, ETCD_VERSION } from "./version.ts";
 
 export interface MaintenanceOptions {
@@ -20,18 +25,23 @@ export function maintenanceMethods(
   options: MaintenanceOptions,
 ): readonly (readonly [string, Method])[] {
   const { replica, member } = options;
-  const { StatusRequest, StatusResponse, HashRequest, HashResponse } = DESCRIPTORS;
-  const { HashKVRequest, HashKVResponse, DefragmentRequest, DefragmentResponse } = DESCRIPTORS;
+  const messages = {
+    status: { request: DESCRIPTORS.StatusRequest, response: DESCRIPTORS.StatusResponse },
+    hashKV: { request: DESCRIPTORS.HashKVRequest, response: DESCRIPTORS.HashKVResponse },
+    hash: { request: DESCRIPTORS.HashRequest, response: DESCRIPTORS.HashResponse },
+    defragment: {
+      request: DESCRIPTORS.DefragmentRequest,
+      response: DESCRIPTORS.DefragmentResponse,
+    },
+  };
   return [
     [
       "/etcdserverpb.Maintenance/Status",
-      unaryMethod({ request: StatusRequest, response: StatusResponse }, (_, done) => {
-        done(statusOf(options));
-      }),
+      unaryMethod(messages.status, (_, done) => done(statusOf(options))),
     ],
     [
       "/etcdserverpb.Maintenance/HashKV",
-      unaryMethod({ request: HashKVRequest, response: HashKVResponse }, (request, done) => {
+      unaryMethod(messages.hashKV, (request, done) => {
         replica.hashKv(request.revision, (outcome) => done(hashKvMessage(member, outcome)));
       }),
     ],
@@ -39,7 +49,7 @@ export function maintenanceMethods(
       // etcd hashes its database file, which no other store can have (K71). Ours says the same of
       // the same data: it is the hash of all keys and revisions, as HashKV counts it.
       "/etcdserverpb.Maintenance/Hash",
-      unaryMethod({ request: HashRequest, response: HashResponse }, (_, done) => {
+      unaryMethod(messages.hash, (_, done) => {
         replica.hashKv(0, (outcome) => {
           if (outcome instanceof EtcdError) done(outcome);
           else done({ header: headerOf(member, outcome.revision), hash: outcome.hash });
@@ -49,9 +59,7 @@ export function maintenanceMethods(
     [
       // Space comes back by rewriting segments after a compaction, so there is nothing to do (M30).
       "/etcdserverpb.Maintenance/Defragment",
-      unaryMethod({ request: DefragmentRequest, response: DefragmentResponse }, (_, done) => {
-        done({});
-      }),
+      unaryMethod(messages.defragment, (_, done) => done({})),
     ],
     ["/etcdserverpb.Maintenance/Alarm", alarmMethod(options)],
   ];
@@ -79,10 +87,10 @@ function statusOf({ replica, member, quotaBytes }: MaintenanceOptions): Draft<St
 function hashKvMessage(
   member: MemberIdentity,
   outcome: Outcome<HashKvResult>,
-): Outcome<Draft<{ hash: number; compactRevision: number; hashRevision: number }>> {
+): Outcome<Draft<HashKVResponse>> {
   if (outcome instanceof EtcdError) return outcome;
-  const { hash, compactRevision, hashRevision } = outcome;
-  return { ...{ header: headerOf(member, outcome.revision) }, hash, compactRevision, hashRevision };
+  const { revision, hash, compactRevision, hashRevision } = outcome;
+  return { header: headerOf(member, revision), hash, compactRevision, hashRevision };
 }
 
 /**
@@ -91,19 +99,9 @@ function hashKvMessage(
  */
 function alarmMethod({ replica, member }: MaintenanceOptions): Method {
   const { AlarmRequest, AlarmResponse } = DESCRIPTORS;
-  const none = unaryMethod({ request: AlarmRequest, response: AlarmResponse }, (_, done) => {
-    done({ header: headerOf(member, replica.view.revision), alarms: [] });
+  return unaryMethod({ request: AlarmRequest, response: AlarmResponse }, (request, done) => {
+    const raises = request.action === AlarmAction.ACTIVATE && request.alarm !== AlarmType.NONE;
+    if (raises) done(new EtcdError("notCapable"));
+    else done({ header: headerOf(member, replica.view.revision) });
   });
-  return {
-    kind: "unary",
-    handle(bytes: Uint8Array, call: UnaryCall): void {
-      const request = decodeOrFail((message) => decode(AlarmRequest, message), bytes, call);
-      if (request === undefined) return;
-      if (request.action === AlarmAction.ACTIVATE && request.alarm !== AlarmType.NONE) {
-        call.fail(GrpcCode.unimplemented, "this server cannot raise alarms by request");
-      } else if (none.kind === "unary") {
-        none.handle(bytes, call);
-      }
-    },
-  };
 }

@@ -1,44 +1,183 @@
-/** Prometheus' text format, rendered from plain numbers when somebody asks. */
+import type { MachineCounters } from "../machine/machine.ts";
+import type { Replica } from "../replica/replica.ts";
+import type { Histogram } from "./histogram.ts";
+import { idText } from "./member-ids.ts";
+import { MetricsText, type Sample } from "./metrics-text.ts";
+import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from "./version.ts";
 
-export interface Sample {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
+/** What the transport counted since the start. */
+export interface TransportFigures {
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly methods: readonly MethodFigures[];
 }
 
-/** Renders metrics one after the other; the caller sees to it that a name comes once. */
-export class MetricsText {
-  readonly #lines: string[] = [];
-
-  gauge(name: string, help: string, samples: number | readonly Sample[]): void {
-    this.#metric("gauge", name, help, samples);
-  }
-
-  counter(name: string, help: string, samples: number | readonly Sample[]): void {
-    this.#metric("counter", name, help, samples);
-  }
-
-  toString(): string {
-    return `${this.#lines.join("\n")}\n`;
-  }
-
-  #metric(
-    type: "gauge" | "counter",
-    name: string,
-    help: string,
-    samples: number | readonly Sample[],
-  ): void {
-    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    const list = typeof samples === "number" ? [{ value: samples }] : samples;
-    for (const { labels, value } of list) this.#lines.push(`${name}${labelText(labels)} ${value}`);
-  }
+export interface MethodFigures {
+  /** `/etcdserverpb.KV/Put`. */
+  readonly path: string;
+  readonly type: "unary" | "bidi_stream" | "server_stream";
+  readonly started: number;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  /** Ended calls by gRPC code, the code being the index; missing ones are 0. */
+  readonly handledByCode: readonly number[];
 }
 
-function labelText(labels: Readonly<Record<string, string>> | undefined): string {
-  if (labels === undefined) return "";
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return `{${pairs.join(",")}}`;
+export interface WatchFigures {
+  readonly streams: number;
+  readonly watchers: number;
+  /** Unsynced and victims (W79). */
+  readonly slowWatchers: number;
+  /** Events that were taken for a stream and wait for its client to read. */
+  readonly pendingEvents: number;
+  /** Since the start. */
+  readonly eventsSent: number;
 }
 
-function escapeLabel(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+export interface ProcessFigures {
+  readonly residentBytes: number;
+  readonly cpuSeconds: number;
+  readonly openFiles: number;
+  readonly openFilesMax: number;
+  /** Seconds since 1970 UTC. */
+  readonly startTimeSeconds: number;
+}
+
+/** Where the figures come from: asked once for each page, so not on any hot path. */
+export interface MetricsSources {
+  readonly memberId: bigint;
+  readonly replica: Replica;
+  readonly machine: { readonly counters: MachineCounters };
+  readonly logSync: Histogram;
+  /** --quota-backend-bytes as it holds. */
+  readonly quotaBytes: number;
+  watch(): WatchFigures;
+  transport(): TransportFigures;
+  process(): ProcessFigures;
+}
+
+/** The page of /metrics, under etcd's names so that its dashboards and alerts work (G30-G33). */
+export function renderMetrics(sources: MetricsSources): string {
+  const text = new MetricsText();
+  addServer(text, sources);
+  addStore(text, sources);
+  addWatch(text, sources.watch());
+  addTransport(text, sources.transport());
+  addProcess(text, sources.process());
+  return text.toString();
+}
+
+function addServer(text: MetricsText, sources: MetricsSources): void {
+  const { appliedIndex, pendingProposals } = sources.replica.status();
+  const server = (name: string): string => `etcd_server_${name}`;
+  text.gauge(server("has_leader"), "Whether there is a leader: always, on one machine.", 1);
+  text.gauge(server("is_leader"), "Whether this member is the leader.", 1);
+  text.counter(server("leader_changes_seen_total"), "Changes of the leader seen.", 0);
+  text.gauge(server("is_learner"), "Whether this member is a learner.", 0);
+  text.gauge(server("proposals_committed_total"), "Commands that are durable.", appliedIndex);
+  text.gauge(server("proposals_applied_total"), "Commands that are applied.", appliedIndex);
+  text.gauge(server("proposals_pending"), "Commands that wait for the disk.", pendingProposals);
+  text.counter(server("proposals_failed_total"), "Commands that failed.", 0);
+  text.gauge(server("quota_backend_bytes"), "The store's quota in bytes.", sources.quotaBytes);
+  const serverId = idText(sources.memberId);
+  text.labelledGauge(server("id"), "The member's id.", { server_id: serverId });
+  const versions = { server_version: ETCD_VERSION };
+  text.labelledGauge(server("version"), "The etcd version that is followed.", versions);
+  const cluster = { cluster_version: ETCD_CLUSTER_VERSION };
+  text.labelledGauge("etcd_cluster_version", "The cluster's version.", cluster);
+}
+
+function addStore(text: MetricsText, { replica, machine, logSync }: MetricsSources): void {
+  const { sizeBytes, sizeInUseBytes, keys } = replica.status();
+  const { puts, ranges, deletes, txns } = machine.counters;
+  const { revision, compacted } = replica.view;
+  text.counter("etcd_mvcc_put_total", "Puts asked for.", puts);
+  text.counter("etcd_mvcc_range_total", "Ranges asked for.", ranges);
+  text.counter("etcd_mvcc_delete_total", "Deletes asked for.", deletes);
+  text.counter("etcd_mvcc_txn_total", "Txns asked for.", txns);
+  text.gauge("etcd_mvcc_db_total_size_in_bytes", "Bytes of the store's files.", sizeBytes);
+  text.gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes in use of them.", sizeInUseBytes);
+  const debugging = (name: string): string => `etcd_debugging_mvcc_${name}`;
+  text.gauge(debugging("db_total_size_in_bytes"), "Bytes of the store's files.", sizeBytes);
+  text.gauge(debugging("keys_total"), "Live keys.", keys);
+  text.gauge(debugging("current_revision"), "The store's durable revision.", revision);
+  text.gauge(debugging("compact_revision"), "The last compacted revision.", compacted);
+  const help = "Seconds that making a group of records durable takes.";
+  text.histogram("etcd_disk_wal_fsync_duration_seconds", help, logSync);
+}
+
+function addWatch(text: MetricsText, watch: WatchFigures): void {
+  const debugging = (name: string): string => `etcd_debugging_mvcc_${name}`;
+  text.gauge(debugging("watch_stream_total"), "Open watch streams.", watch.streams);
+  text.gauge(debugging("watcher_total"), "Watchers.", watch.watchers);
+  const slow = "Watchers that are behind: unsynced and victims.";
+  text.gauge(debugging("slow_watcher_total"), slow, watch.slowWatchers);
+  const pending = "Events taken for streams and not yet read by clients.";
+  text.gauge(debugging("pending_events_total"), pending, watch.pendingEvents);
+  text.counter(debugging("events_total"), "Events sent to watchers.", watch.eventsSent);
+}
+
+function addTransport(text: MetricsText, transport: TransportFigures): void {
+  const { bytesReceived, bytesSent, methods } = transport;
+  const network = (name: string): string => `etcd_network_client_grpc_${name}`;
+  text.counter(network("sent_bytes_total"), "Bytes sent to clients.", bytesSent);
+  text.counter(network("received_bytes_total"), "Bytes received of clients.", bytesReceived);
+  const samples = (value: (method: MethodFigures) => number): Sample[] =>
+    methods.map((method) => ({ labels: methodLabels(method), value: value(method) }));
+  const server = (name: string): string => `grpc_server_${name}`;
+  text.counters(
+    server("started_total"),
+    "Calls begun.",
+    samples((method) => method.started),
+  );
+  const received = samples((method) => method.messagesReceived);
+  text.counters(server("msg_received_total"), "Messages received.", received);
+  const sent = samples((method) => method.messagesSent);
+  text.counters(server("msg_sent_total"), "Messages sent.", sent);
+  text.counters(server("handled_total"), "Calls ended, by code.", methods.flatMap(handledSamples));
+}
+
+function handledSamples(method: MethodFigures): readonly Sample[] {
+  const labels = methodLabels(method);
+  return method.handledByCode.flatMap((value, code) => {
+    const name = CODE_NAMES[code];
+    if (value === 0 || name === undefined) return [];
+    return [{ labels: { grpc_code: name, ...labels }, value }];
+  });
+}
+
+/** Of `/etcdserverpb.KV/Put`: service and method by themselves. */
+function methodLabels({ path, type }: MethodFigures): Readonly<Record<string, string>> {
+  const [, service = "", method = ""] = path.split("/");
+  return { grpc_method: method, grpc_service: service, grpc_type: type };
+}
+
+/** As Go's gRPC prints codes, in their order. */
+const CODE_NAMES: readonly string[] = [
+  "OK",
+  "Canceled",
+  "Unknown",
+  "InvalidArgument",
+  "DeadlineExceeded",
+  "NotFound",
+  "AlreadyExists",
+  "PermissionDenied",
+  "ResourceExhausted",
+  "FailedPrecondition",
+  "Aborted",
+  "OutOfRange",
+  "Unimplemented",
+  "Internal",
+  "Unavailable",
+  "DataLoss",
+  "Unauthenticated",
+];
+
+function addProcess(text: MetricsText, figures: ProcessFigures): void {
+  const name = (suffix: string): string => `process_${suffix}`;
+  text.gauge(name("resident_memory_bytes"), "Resident memory.", figures.residentBytes);
+  text.counter(name("cpu_seconds_total"), "CPU time, user and system.", figures.cpuSeconds);
+  text.gauge(name("open_fds"), "Open file descriptors.", figures.openFiles);
+  text.gauge(name("max_fds"), "The most file descriptors allowed.", figures.openFilesMax);
+  text.gauge(name("start_time_seconds"), "Start since 1970.", figures.startTimeSeconds);
 }

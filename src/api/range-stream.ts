@@ -46,9 +46,9 @@ interface Progress {
 
 /**
  * One RangeStream call (K19): the answer of a Range in chunks that follow each other in key order,
- * all read at one revision. Header, count and `more` come with the last. It reads the next chunk when
- * the client has taken the one before, so it holds no more than one; a compaction may overtake it,
- * and ends it with "compacted".
+ * all read at one revision. Header, count and `more` come with the last. It reads the next chunk
+ * when the client has taken the one before, so it holds no more than one; a compaction may overtake
+ * it, and ends it with "compacted".
  */
 export class RangeStream implements StreamHandler {
   readonly #call: StreamCall;

@@ -17,8 +17,8 @@ interface Writes {
  * two puts of a key, and no put of a key that a delete covers, whichever comes first. Deletes may
  * overlap. The two branches of one nested txn may put the same key, as only one of them runs.
  *
- * Kept are two gaps of etcd's own rule, since clients may lean on them: an open-ended delete is never
- * seen (K58), and a nested txn's deletes are held only against what comes after it.
+ * Kept are two gaps of etcd's own rule, since clients may lean on them: an open-ended delete is
+ * never seen (K58), and a nested txn's deletes are held only against what comes after it.
  */
 export function writesAnyKeyTwice(ops: readonly TxnOp[]): boolean {
   let puts = 0;

@@ -3,8 +3,8 @@ import { compareBytes } from "./bytes.ts";
 
 /**
  * Half-open intervals of keys and who is interested in them: answers "which intervals contain this
- * key" in O(log n + answers). An AVL tree ordered by (start, end) in which every node also knows the
- * greatest end below it. `end` null = no upper bound.
+ * key" in O(log n + answers). An AVL tree ordered by (start, end) in which every node also knows
+ * the greatest end below it. `end` null = no upper bound.
  */
 export class IntervalTree<Value> {
   #root: IntervalNode<Value> | null = null;

@@ -108,7 +108,9 @@ export class RangeReader {
     return query.minCreateRevision === 0 || create >= query.minCreateRevision;
   }
 
-  /** Sorts slots that come in ascending order of keys; the sort is stable, so ties stay so (D10). */
+  /**
+   * Sorts slots that come in ascending order of keys; the sort is stable, so ties stay so (D10).
+   */
   #sorted(slots: Slot[], query: RangeQuery): Slot[] {
     switch (query.target) {
       case "key":

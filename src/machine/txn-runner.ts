@@ -127,9 +127,9 @@ export class TxnRunner {
   }
 
   /**
-   * An open-ended delete escapes the rule against writing a key twice (K58), so it can take away the
-   * very key that a later put of the txn wants to keep the value of. etcd stops with a panic there;
-   * here the txn is refused, as if the delete had come before it.
+   * An open-ended delete escapes the rule against writing a key twice (K58), so it can take away
+   * the very key that a later put of the txn wants to keep the value of. etcd stops with a panic
+   * there; here the txn is refused, as if the delete had come before it.
    */
   #isDeletedBefore(key: Uint8Array): boolean {
     return this.#deletedFrom !== undefined && compareBytes(this.#deletedFrom, key) <= 0;

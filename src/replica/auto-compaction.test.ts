@@ -6,7 +6,9 @@ import { type AutoCompactionOptions, startAutoCompaction } from "./auto-compacti
 
 const MINUTE_MS = 60_000;
 
-/** A day in which one revision is written each minute; which compactions were asked for, and when. */
+/**
+ * A day in which one revision is written each minute; which compactions were asked for, and when.
+ */
 function compactions(options: AutoCompactionOptions, minutes: number): string[] {
   const seen: string[] = [];
   let nowMs = 0;

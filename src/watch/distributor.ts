@@ -13,7 +13,9 @@ export interface DistributorOptions {
   readonly responseBytesMax: number;
   /** A response of this size is fragmented for a watcher that asked for it (W60). */
   readonly fragmentBytes: number;
-  /** Called for a watcher whose stream refused events; `nextRevision` is the first one not taken. */
+  /**
+   * Called for a watcher whose stream refused events; `nextRevision` is the first one not taken.
+   */
   readonly refused: (watcher: Watcher, nextRevision: Revision) => void;
 }
 
@@ -31,9 +33,9 @@ export interface Stretch {
 const BODY_SLAB_BYTES = 256 * 1024;
 
 /**
- * Takes a stretch of events to all watchers of one kind that want them: walks the events once, finds
- * the classes, encodes each class's events once (a view of the block where they lie side by side)
- * and offers head + shared bytes to each stream. Nothing here waits, and in the steady state
+ * Takes a stretch of events to all watchers of one kind that want them: walks the events once,
+ * finds the classes, encodes each class's events once (a view of the block where they lie side by
+ * side) and offers head + shared bytes to each stream. Nothing here waits, and in the steady state
  * nothing is allocated per watcher and event.
  */
 export class Distributor {
@@ -113,7 +115,9 @@ export class Distributor {
     }
   }
 
-  /** Fills the piece with whole revisions up to the byte bound; returns the first entry left over. */
+  /**
+   * Fills the piece with whole revisions up to the byte bound; returns the first entry left over.
+   */
   #cutPiece(piece: Piece, block: EventBlock, firstEntry: number, prevKv: boolean): number {
     const bytesMax = this.#options.responseBytesMax;
     piece.clear();

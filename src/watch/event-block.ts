@@ -28,8 +28,8 @@ const TYPE_DELETE = 1;
 
 /**
  * A run of events of consecutive revisions, each encoded once, one behind the other, in the form in
- * which it stands in a WatchResponse (field 11). Whoever wants a stretch of them takes a view of the
- * bytes. Bytes once written never change; a revision never straddles two blocks.
+ * which it stands in a WatchResponse (field 11). Whoever wants a stretch of them takes a view of
+ * the bytes. Bytes once written never change; a revision never straddles two blocks.
  *
  *     slab:   | 5a len 12 len KeyValue | 5a len 08 01 12 len KeyValue | ...      room |
  *     index:    revision, start, key, flags, place of the previous KeyValue    (typed arrays)

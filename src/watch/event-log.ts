@@ -6,8 +6,9 @@ import { EventBlock, type EventSource } from "./event-block.ts";
 const BLOCK_BYTES = 1024 * 1024;
 
 /**
- * The newest events of the whole store, shared by all watchers: a queue of blocks, bounded in bytes.
- * When it is full the oldest block goes, and whoever still needs those revisions reads the store.
+ * The newest events of the whole store, shared by all watchers: a queue of blocks, bounded in
+ * bytes. When it is full the oldest block goes, and whoever still needs those revisions reads the
+ * store.
  */
 export class EventLog {
   readonly #bytesMax: number;

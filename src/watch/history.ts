@@ -15,8 +15,9 @@ export interface History {
   readonly compacted: number;
 
   /**
-   * Visits all changes with revision >= `from`, which is at least `compacted`, in the order in which they were made, until the
-   * visitor says false. The visited object is borrowed until the visitor returns.
+   * Visits all changes with revision >= `from`, which is at least `compacted`, in the order in
+   * which they were made, until the visitor says false. The visited object is borrowed until the
+   * visitor returns.
    */
   history(from: Revision, visit: (event: HistoryEvent) => boolean): void;
 

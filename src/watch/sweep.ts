@@ -16,7 +16,9 @@ export interface SweepHost {
   readonly history: History;
   readonly distributor: Distributor;
   move(watcher: Watcher, to: Position): void;
-  /** Puts a watcher that is behind the head where it is served from: memory, store, or cancelled. */
+  /**
+   * Puts a watcher that is behind the head where it is served from: memory, store, or cancelled.
+   */
   sendBehind(watcher: Watcher, from: Revision): void;
   /** The watcher has been sent everything up to the head. */
   caughtUp(watcher: Watcher): void;
@@ -129,8 +131,9 @@ export class Sweep {
   }
 
   /**
-   * A run ends at the head, or when nobody waits above. Whoever came meanwhile with a lower revision
-   * is in the next run, so that new victims near the head cannot keep the others waiting for ever.
+   * A run ends at the head, or when nobody waits above. Whoever came meanwhile with a lower
+   * revision is in the next run, so that new victims near the head cannot keep the others waiting
+   * for ever.
    */
   #startOver(): void {
     const [fewer, more] =

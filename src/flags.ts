@@ -1,8 +1,8 @@
-import type { AutoCompactionOptions } from "../replica/auto-compaction.ts";
-import type { LogLevel } from "../logger.ts";
-import type { ServerOptions } from "../server-options.ts";
-import { checkFlag, FLAGS, type Flag } from "./table.ts";
-import { FlagError, nearest, parseBoolean, parseDurationMs, parseUrls } from "./values.ts";
+import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
+import type { LogLevel } from "./logger.ts";
+import type { ServerOptions } from "./server-options.ts";
+import { checkFlag, FLAGS, type Flag } from "./flag-table.ts";
+import { FlagError, nearest, parseBoolean, parseDurationMs, parseUrls } from "./flag-values.ts";
 
 export type ParsedFlags =
   | { readonly kind: "serve"; readonly options: ServerOptions; readonly remarks: Remarks }

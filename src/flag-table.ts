@@ -1,4 +1,4 @@
-import { FlagError, parseBoolean, parseDurationMs, parseUrls, parseWhole } from "./values.ts";
+import { FlagError, parseBoolean, parseDurationMs, parseUrls, parseWhole } from "./flag-values.ts";
 
 /** How the text of a flag is read; each checks it and throws FlagError when it is wrong. */
 export type FlagKind =
