@@ -7,7 +7,12 @@ import type { Stream, StreamConsumer, StreamHost } from "./http2/stream.ts";
 import type { ServedMethod, ServedMethods } from "./method-table.ts";
 import { PlainExchange } from "./plain-exchange.ts";
 import { StreamExchange, type StreamMethod } from "./stream-exchange.ts";
-import { type CallContext, UnaryExchange, type UnaryMethod } from "./unary-exchange.ts";
+import {
+  type CallContext,
+  DEADLINE_TEXT,
+  UnaryExchange,
+  type UnaryMethod,
+} from "./unary-exchange.ts";
 
 const GRPC_CONTENT_TYPE = "application/grpc";
 
@@ -49,6 +54,9 @@ export class Dispatcher {
       const quoted = JSON.stringify(encoding);
       const text = `grpc: Decompressor is not installed for grpc-encoding ${quoted}`;
       return refuse(host, stream, grpcTrailersOnly(GrpcCode.unimplemented, text));
+    }
+    if (timeoutMs === 0) {
+      return refuse(host, stream, grpcTrailersOnly(GrpcCode.deadlineExceeded, DEADLINE_TEXT));
     }
     return this.#call(host, stream, served, timeoutMs);
   }

@@ -45,8 +45,9 @@ export class Http1Server {
       this.#options.deadlines.clear(session.deadline);
       this.#sessions.delete(socket);
     });
-    this.#server.emit("connection", socket);
     socket.unshift(first);
+    this.#server.emit("connection", socket);
+    socket.resume();
   }
 
   /** Closes the sockets that are idle, the others behind their answer. */

@@ -4,7 +4,7 @@ import { readUint32 } from "./http2/frames.ts";
 /** Flag and length before each message. */
 export const MESSAGE_PREFIX_BYTES = 5;
 /** First room for a message that comes in parts; it grows as bytes come, never by the prefix alone. */
-const FIRST_ROOM_BYTES = 16 * 1024;
+const FIRST_ROOM_BYTES = 1024;
 
 export interface MessageSink {
   /** One whole message, borrowed until this returns. False stops the splitting behind it. */
@@ -93,6 +93,7 @@ export class MessageSplitter {
       return bytes.subarray(start, start + missing);
     }
     const take = Math.min(missing, available);
+    if (take === 0) return undefined;
     const body = this.#room(this.#bodyBytes + take);
     bytes.copy(body, this.#bodyBytes, start, start + take);
     if (take === missing) return body.subarray(0, this.#length);

@@ -35,7 +35,7 @@ export class PlainExchange implements StreamConsumer {
     if (this.#isOver) return;
     if (end > start) this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
     const { receivedBytes, head } = this.#stream;
-    if (receivedBytes > this.#bodyBytesMax || !this.#host.hold(this.#stream, receivedBytes)) {
+    if (receivedBytes > this.#bodyBytesMax || !this.#host.hold(this.#stream, receivedBytes, 0)) {
       this.#respond(TOO_LARGE);
       return;
     }

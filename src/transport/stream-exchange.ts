@@ -105,12 +105,10 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
   #settle(): void {
     let bytes = 0;
     for (const piece of this.#withheld) bytes += piece.length;
-    this.#stream.withheldBytes = bytes;
-    if (!this.#host.hold(this.#stream, bytes + this.#splitter.heldBytes)) {
+    if (!this.#host.hold(this.#stream, bytes + this.#splitter.heldBytes, bytes)) {
       this.#break(GrpcCode.resourceExhausted, HELD_TOO_MUCH_TEXT);
       return;
     }
-    this.#host.grant(this.#stream);
     if (bytes > 0) {
       if (!this.#isPaused) this.#resumeLater();
     } else if (this.#hasEnd) this.#end();

@@ -80,7 +80,7 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
     if (this.#isOver) return;
     const held =
       this.#splitter.heldBytes + (this.#request === undefined ? 0 : this.#request.length);
-    if (!this.#host.hold(this.#stream, held)) {
+    if (!this.#host.hold(this.#stream, held, 0)) {
       this.fail(GrpcCode.resourceExhausted, HELD_TOO_MUCH_TEXT);
     } else if (isLast) this.#end(this.#splitter.isInMessage);
   }
@@ -96,7 +96,7 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
   #call(request: Uint8Array): void {
     if (this.#host.isCongested) {
       this.#request = copyBytes(request);
-      this.#host.hold(this.#stream, request.length);
+      this.#host.hold(this.#stream, request.length, request.length);
       this.#host.later(this);
       return;
     }

@@ -61,7 +61,9 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   #lastStreamId = WINDOW_BYTES_MAX;
   #prefaceBytes = 0;
   #receiveWindow = CONNECTION_RECEIVE_WINDOW_BYTES;
+  /** Sums of the streams' `heldBytes` and `withheldBytes`. */
   #heldBytes = 0;
+  #withheldBytes = 0;
   #peerTableBytes = HEADER_TABLE_BYTES_MAX;
   #isDirty = false;
   #bytesCounted = 0;
@@ -246,14 +248,14 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
 
   // --- RequestHost: what the request side and the calls ask for
 
-  hold(stream: Stream, bytes: number): boolean {
+  hold(stream: Stream, bytes: number, withheld: number): boolean {
     this.#heldBytes += bytes - stream.heldBytes;
+    this.#withheldBytes += withheld - stream.withheldBytes;
     stream.heldBytes = bytes;
-    return this.#heldBytes <= CONNECTION_HELD_REQUEST_BYTES_MAX;
-  }
-
-  grant(stream: Stream): void {
+    stream.withheldBytes = withheld;
     this.#requests.grant(stream);
+    this.#grant();
+    return this.#heldBytes <= CONNECTION_HELD_REQUEST_BYTES_MAX;
   }
 
   later(task: Resumable): void {
@@ -360,16 +362,17 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     return chunk.subarray(at);
   }
 
-  /** The client's DATA in all; granted again at once, in large steps: what is held is bounded. */
   #takeFromWindow(bytes: number): void {
     if (bytes > this.#receiveWindow) {
-      throw new ConnectionError(
-        ErrorCode.flowControlError,
-        "more DATA than the connection's window",
-      );
+      throw new ConnectionError(ErrorCode.flowControlError, "DATA beyond the connection's window");
     }
     this.#receiveWindow -= bytes;
-    const used = CONNECTION_RECEIVE_WINDOW_BYTES - this.#receiveWindow;
+    this.#grant();
+  }
+
+  /** Raises the receive window again, in large steps. */
+  #grant(): void {
+    const used = CONNECTION_RECEIVE_WINDOW_BYTES - this.#withheldBytes - this.#receiveWindow;
     if (used < CONNECTION_RECEIVE_WINDOW_BYTES / 4) return;
     this.#receiveWindow += used;
     this.sender.windowUpdate(0, used);
@@ -411,8 +414,7 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     stream.state = "closed";
     this.#table.remove(stream, closing);
     this.sender.drop(stream);
-    this.#heldBytes -= stream.heldBytes;
-    stream.heldBytes = 0;
+    this.hold(stream, 0, 0);
     this.#context.counters.streamsOpen--;
     if (this.#phase === "draining" && this.#table.size === 0) this.#beginClosing();
   }

@@ -5,6 +5,7 @@ import {
   CONTROL_FRAMES_PER_SECOND,
   CONTROL_FRAMES_PER_USEFUL_FRAME,
   IDLE_PING_INTERVAL_MS,
+  PINGS_FREE_MAX,
   PING_STRIKES_MAX,
   STREAM_RESETS_BURST,
   STREAM_RESETS_PER_SECOND,
@@ -56,6 +57,8 @@ export class FloodGuard {
   #lastPingMs = Number.NEGATIVE_INFINITY;
   /** The sender's count of useful frames at the last ping. */
   #sentAtPing = 0;
+  /** Pings that what we sent has made free. */
+  #pingsFree = 0;
 
   constructor(pingMinTimeMs: number, nowMs: number) {
     this.#control = new Bucket(CONTROL_FRAMES_BURST, CONTROL_FRAMES_PER_SECOND, nowMs);
@@ -94,13 +97,17 @@ export class FloodGuard {
 
   /**
    * A PING: keepalive as grpc-go's server enforces it (T3). Pings may be `pingMinTimeMs` apart while
-   * streams are open, else two hours; whatever we send makes the next one free.
+   * streams are open, else two hours. What we send forgives earlier pings and makes as many free as
+   * it was frames: a client that measures the path by pings sends one for some of what it gets.
    */
   ping(nowMs: number, sentFrames: number, hasStreams: boolean): void {
     const lastMs = this.#lastPingMs;
     this.#lastPingMs = nowMs;
-    if (sentFrames !== this.#sentAtPing) {
-      this.#sentAtPing = sentFrames;
+    const sent = sentFrames - this.#sentAtPing;
+    this.#sentAtPing = sentFrames;
+    this.#pingsFree = Math.min(PINGS_FREE_MAX, this.#pingsFree + sent);
+    if (this.#pingsFree > 0) {
+      this.#pingsFree--;
       this.#pingStrikes = 0;
       return;
     }

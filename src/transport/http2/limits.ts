@@ -11,11 +11,11 @@ export const FRAME_BYTES_MAX: number = 16 * KiB;
 export const SENT_DATA_FRAME_BYTES_MAX: number = 128 * KiB;
 
 /** Compressed bytes of one header block over all its frames. Beyond: ENHANCE_YOUR_CALM, close. */
-export const HEADER_BLOCK_BYTES_MAX: number = 16 * KiB;
+export const HEADER_BLOCK_BYTES_MAX: number = 32 * KiB;
 /** CONTINUATION frames of one header block. Beyond: ENHANCE_YOUR_CALM, close. */
 export const CONTINUATION_FRAMES_MAX = 16;
 /** Decoded names and values plus 32 bytes a field (RFC 9113 §6.5.2). Beyond: the stream is reset. */
-export const HEADER_LIST_BYTES_MAX: number = 16 * KiB;
+export const HEADER_LIST_BYTES_MAX: number = 32 * KiB;
 /** Fields of one header list. Beyond: the stream is reset. */
 export const HEADER_FIELDS_MAX = 100;
 /** HPACK's dynamic table, RFC 7541's default. A larger size update: COMPRESSION_ERROR, close. */
@@ -30,11 +30,15 @@ export const HEADER_CACHE_BLOCK_BYTES_MAX: number = KiB;
  * needs few grants. Beyond: FLOW_CONTROL_ERROR, the stream is reset.
  */
 export const STREAM_RECEIVE_WINDOW_BYTES: number = MiB;
-/** The same for the whole connection. Beyond: FLOW_CONTROL_ERROR, close. */
-export const CONNECTION_RECEIVE_WINDOW_BYTES: number = 16 * MiB;
 /**
- * Request bytes held for messages that are not whole or whose stream is paused: 64 callers with the
- * largest message each. Beyond: the stream that asks for more is answered RESOURCE_EXHAUSTED.
+ * The same for the whole connection: what is withheld from the api (paused streams, requests that
+ * wait until their client reads) is not granted again. Beyond: FLOW_CONTROL_ERROR, close.
+ */
+export const CONNECTION_RECEIVE_WINDOW_BYTES: number = 32 * MiB;
+/**
+ * Request bytes held in all. Messages that are not whole are granted again as they come, or many
+ * large ones could block each other; so they need a bound of their own: 64 callers with the largest
+ * message each. Beyond: the stream that asks for more is answered RESOURCE_EXHAUSTED.
  */
 export const CONNECTION_HELD_REQUEST_BYTES_MAX: number = 128 * MiB;
 
@@ -76,6 +80,8 @@ export const CONTROL_FRAMES_PER_SECOND = 200;
  * and a PING.
  */
 export const CONTROL_FRAMES_PER_USEFUL_FRAME = 4;
+/** DATA that brings nothing but this little padding counts as empty; more costs its sender, too. */
+export const EMPTY_DATA_BYTES_MAX = 64;
 /** Earned frames are kept up to this many. */
 export const CONTROL_FRAMES_EARNED_MAX = 1_000_000;
 
@@ -91,6 +97,8 @@ export const STREAM_SETTLED_MS = 50;
 
 /** Pings that come too soon before we close (grpc-go's maxPingStrikes, T3). */
 export const PING_STRIKES_MAX = 2;
+/** Pings that frames we sent have made free are kept up to this many. */
+export const PINGS_FREE_MAX = 100;
 /** How far apart pings must be without any open stream (grpc-go's defaultPingTimeout, T3). */
 export const IDLE_PING_INTERVAL_MS: number = 2 * 60 * 60 * 1000;
 

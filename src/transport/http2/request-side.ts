@@ -5,6 +5,7 @@ import type { FrameHeader } from "./frame-reader.ts";
 import { ConnectionError, ErrorCode, Flag, readUint32 } from "./frames.ts";
 import { HeaderAssembler } from "./header-assembler.ts";
 import {
+  EMPTY_DATA_BYTES_MAX,
   HEADER_BLOCK_TIMEOUT_MS,
   REQUEST_BODY_TIMEOUT_MS,
   STREAM_RECEIVE_WINDOW_BYTES,
@@ -84,7 +85,7 @@ export class RequestSide {
 
   data(header: FrameHeader, bytes: Buffer, start: number, end: number): void {
     const isLast = header.dataRemaining === 0 && (header.flags & Flag.endStream) !== 0;
-    if (end > start || isLast) this.#guard.usefulFrame();
+    if (end > start || isLast || header.length > EMPTY_DATA_BYTES_MAX) this.#guard.usefulFrame();
     else this.#countControl();
     const stream = this.#dataStream;
     if (stream === undefined || stream.isClosed) return;

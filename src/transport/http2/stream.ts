@@ -105,7 +105,7 @@ export class Stream {
   receivedBytes = 0;
   /** Request bytes that the consumer holds, as told to `StreamHost.hold`. */
   heldBytes = 0;
-  /** Part of these that the client must wait for: the stream's window stays smaller by them. */
+  /** Part of these that wait for the api: the windows stay smaller by them. */
   withheldBytes = 0;
   /** Whether its request must end within REQUEST_BODY_TIMEOUT_MS. */
   isBodyTimed = true;
@@ -161,12 +161,11 @@ export interface StreamHost {
   readonly nowMs: number;
 
   /**
-   * Accounts for request bytes that a consumer now holds in place of what it told before. False:
-   * beyond CONNECTION_HELD_REQUEST_BYTES_MAX, the caller must let go of its stream.
+   * Accounts for the request bytes that a consumer now holds, in place of what it told before;
+   * `withheld` of them wait for the api, and the client must not send more instead. False: beyond
+   * CONNECTION_HELD_REQUEST_BYTES_MAX, the caller must let go of its stream.
    */
-  hold(stream: Stream, bytes: number): boolean;
-  /** Lets the client send again what `withheldBytes` no longer takes up. */
-  grant(stream: Stream): void;
+  hold(stream: Stream, bytes: number, withheld: number): boolean;
   /** Calls `resume` at the end of this turn, or of the first one without congestion. */
   later(task: Resumable): void;
 
