@@ -34,7 +34,9 @@ export class KeyArena {
   readonly #chunks: Uint8Array[] = [];
   readonly #words: Uint32Array[] = [];
   readonly #emptyChunks: number[] = [];
-  /** Per size class the first free block + 1, or 0. Blocks with a chunk of their own are not here. */
+  /**
+   * Per size class the first free block + 1, or 0. Blocks with a chunk of their own are not here.
+   */
   readonly #free: Float64Array = new Float64Array(CLASS_COUNT);
   #fillChunk = -1;
   #fillUnit: number = CHUNK_UNITS;

@@ -124,7 +124,9 @@ export class KeyHash {
     this.#replace(segment, hash, low, high);
   }
 
-  /** The directory entries of a segment are neighbours: the first half to `low`, the rest `high`. */
+  /**
+   * The directory entries of a segment are neighbours: the first half to `low`, the rest `high`.
+   */
   #replace(segment: Segment, hash: number, low: Segment, high: Segment): void {
     const span = 2 ** (this.#depth - segment.depth);
     const index = this.#depth === 0 ? 0 : hash >>> (32 - this.#depth);

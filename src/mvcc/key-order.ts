@@ -2,7 +2,9 @@ import { assert } from "../base/assert.ts";
 import { compareBytes } from "../base/bytes.ts";
 import type { KeyId, KeyTable } from "./key-table.ts";
 
-/** Ids a leaf holds: large enough that few leaves exist, small enough that an insert moves little. */
+/**
+ * Ids a leaf holds: large enough that few leaves exist, small enough that an insert moves little.
+ */
 const LEAF_SHIFT = 7;
 const LEAF_IDS: number = 1 << LEAF_SHIFT;
 const LEAF_MASK: number = LEAF_IDS - 1;

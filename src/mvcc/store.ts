@@ -107,7 +107,9 @@ export class MvccStore {
 
   // Recovery
 
-  /** Takes one record of the log into the index; all of them, in log order, before anything else. */
+  /**
+   * Takes one record of the log into the index; all of them, in log order, before anything else.
+   */
   replay(record: RecordView): void {
     if (record.main > this.#head) this.#head = record.main;
     switch (record.kind) {
@@ -259,8 +261,12 @@ export class MvccStore {
 
   // The log's rewriting of its segments
 
-  /** Whether the index, or the next restart, still needs this record. */
+  /**
+   * Whether the index, or the next restart, still needs this record. Not to be asked while a
+   * removal is under way, which may have let go of records that it has not released yet.
+   */
   isLive(record: RecordView): boolean {
+    assert(this.#compaction.cutCount === 0, "nothing waits for its release during a rewrite");
     if (record.kind === RecordKind.put || record.kind === RecordKind.tombstone) {
       return this.#slotOf(record) !== NO_SLOT;
     }

@@ -77,9 +77,11 @@ export class WriteTxn {
     const hash = keys.hashOf(key);
     let id = keys.findHashed(key, hash);
     const head = id === NO_KEY ? NO_SLOT : keys.table.head(id);
-    const isCreate = head === NO_SLOT || versions.isTombstone(head);
-    const createRevision = isCreate ? main : (keys.table.createRevision(id) as Revision);
-    const version = isCreate ? 1 : keys.table.version(id) + 1;
+    const isNew = head === NO_SLOT || versions.isTombstone(head);
+    const createRevision = isNew ? main : (keys.table.createRevision(id) as Revision);
+    const version = isNew ? 1 : keys.table.version(id) + 1;
+    // Clients take equal revisions for a creation, so a second put in one revision is one too.
+    const isCreate = createRevision === main;
     const previous = isCreate ? undefined : this.#previous(id);
 
     const sub = this.#changes.length;
@@ -90,7 +92,7 @@ export class WriteTxn {
     const slot = versions.add(id, main, stampOf(sub, false), log.appendedAt);
     keys.table.setGeneration(id, createRevision, version);
 
-    if (isCreate) this.#liveDelta++;
+    if (isNew) this.#liveDelta++;
     this.#changes.push({
       type: "put",
       revision: main,

@@ -48,7 +48,7 @@ export class ModelStore {
           version: (old?.version ?? 0) + 1,
         };
         state.set(op.key, keyValue);
-        const previous = old === undefined ? undefined : before.get(op.key);
+        const previous = keyValue.create === revision ? undefined : before.get(op.key);
         events.push({ type: "put", revision, key: op.key, keyValue, previous });
       } else {
         for (const key of keysIn(state, op.start, op.end)) {
