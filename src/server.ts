@@ -1,7 +1,9 @@
-import { existsSync, readdirSync } from "node:fs";
+import type { HttpHandler, MethodTable } from "./api/call.ts";
+import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
+import { httpHandler } from "./api/http.ts";
 import { singleMemberIds } from "./api/member-ids.ts";
-import type { ProcessFigures } from "./api/metrics-page.ts";
-import { createServices, type Services } from "./api/services.ts";
+import { methodTable } from "./api/services.ts";
+import { watchMethod } from "./api/watch.ts";
 import {
   EVENT_LOG_BYTES_DEFAULT,
   REQUEST_OVERHEAD_BYTES,
@@ -12,6 +14,7 @@ import {
   WATCHERS_PER_STREAM_MAX,
   WATCHERS_TOTAL_MAX,
 } from "./base/limits.ts";
+import { processFigures, transportFigures } from "./figures.ts";
 import type { Logger } from "./logger.ts";
 import { NO_LEASES } from "./machine/lease-table.ts";
 import { random64, realClock, realRandom, realTimers } from "./outside.ts";
@@ -41,6 +44,8 @@ export interface RunningServer {
  * A single member never changes its leader: its term is that of an etcd after its first election.
  */
 const RAFT_TERM = 2n;
+/** No quota is kept yet: the disk is the limit. */
+const NO_QUOTA = 0;
 /** How long streams may go on after SIGTERM, as in etcd: its request timeout (O6m, W38). */
 const DRAIN_MS = 7000;
 
@@ -50,11 +55,12 @@ const DRAIN_MS = 7000;
  *   nothing is left open then
  */
 export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
+  const logSync = new Histogram(LATENCY_BUCKETS_SECONDS);
   const disk = await openDisk(options.dataDir);
   const { promise: failed, resolve: fail } = newDeferred<Error>();
   let opened: OpenedReplica;
   try {
-    opened = open(options, disk, log, fail);
+    opened = open(options, disk, { log, fail, logSync });
   } catch (error) {
     await callback((done) => disk.close(done));
     throw error;
@@ -70,28 +76,38 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     // The log gives up the folder itself, as the last thing it does.
     await callback((done) => opened.log.close(done));
   };
-  const services = createServices({
+  const member = {
+    ...identity,
+    raftTerm: RAFT_TERM,
+    peerUrls: options.initialAdvertisePeerUrls,
+    clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : clientUrls,
+  };
+  const methods = methodTable({
     replica,
-    hub,
-    member: {
-      ...identity,
-      raftTerm: RAFT_TERM,
-      peerUrls: options.initialAdvertisePeerUrls,
-      clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : clientUrls,
-    },
-    machine: () => machine.counters,
-    watch: () => hub.stats,
-    transport: () => listeners.map((listener) => listener.counters),
-    process: processFigures,
-    timers: realTimers,
-    random: realRandom,
+    member,
     maxRequestBytes: options.maxRequestBytes,
     maxTxnOps: options.maxTxnOps,
-    progressIntervalMs: options.watchProgressNotifyIntervalMs,
+    quotaBytes: NO_QUOTA,
+    watch: watchMethod({
+      hub,
+      timers: realTimers,
+      random: realRandom,
+      progressIntervalMs: options.watchProgressNotifyIntervalMs,
+    }),
+  });
+  const http = httpHandler({
+    memberId: identity.memberId,
+    replica,
+    machine,
+    logSync,
+    quotaBytes: NO_QUOTA,
+    watch: () => hub.stats,
+    transport: () => transportFigures(listeners.map((listener) => listener.counters)),
+    process: processFigures,
   });
   try {
     for (const url of options.listenClientUrls) {
-      const listener = newListener(options, services);
+      const listener = newListener(options, methods, http);
       clientUrls.push(await listen(listener, url));
       listeners.push(listener);
     }
@@ -114,12 +130,14 @@ async function openDisk(dataDir: string | undefined): Promise<Disk> {
   return dataDir === undefined ? new MemoryDisk() : NodeDisk.open(dataDir);
 }
 
-function open(
-  options: ServerOptions,
-  disk: Disk,
-  log: Logger,
-  fail: (error: Error) => void,
-): OpenedReplica {
+/** Who is told what while the server runs. */
+interface Hooks {
+  readonly log: Logger;
+  readonly fail: (error: Error) => void;
+  readonly logSync: Histogram;
+}
+
+function open(options: ServerOptions, disk: Disk, { log, fail, logSync }: Hooks): OpenedReplica {
   const ids = singleMemberIds({
     peerUrls: options.initialAdvertisePeerUrls,
     clusterToken: options.initialClusterToken,
@@ -142,15 +160,17 @@ function open(
       fragmentBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
       eventsPerStep: WATCH_EVENTS_PER_STEP,
     },
+    clock: realClock,
+    committed: (ms) => logSync.observe(ms / 1000),
     failed: fail,
     rewriteFailed: (error) => log.warn("failed to rewrite log segments", { error: error.message }),
   });
 }
 
-function newListener(options: ServerOptions, services: Services): Listener {
+function newListener(options: ServerOptions, methods: MethodTable, http: HttpHandler): Listener {
   return new Listener({
-    methods: services.methods,
-    http: services.http,
+    methods,
+    http,
     maxMessageBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
     maxConcurrentStreams: options.maxConcurrentStreams,
     keepaliveMinTimeMs: options.keepaliveMinTimeMs,
@@ -168,17 +188,6 @@ async function listen(listener: Listener, url: URL): Promise<string> {
   const bound = new URL(url.href);
   bound.port = String(address.port);
   return bound.origin;
-}
-
-/** The process as /metrics shows it. */
-function processFigures(): ProcessFigures {
-  const { user, system } = process.cpuUsage();
-  return {
-    residentBytes: process.memoryUsage.rss(),
-    cpuSeconds: (user + system) / 1e6,
-    startSeconds: performance.timeOrigin / 1000,
-    openFiles: existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : undefined,
-  };
 }
 
 function callback(run: (done: (error?: Error) => void) => void): Promise<void> {

@@ -46,22 +46,16 @@ export function clusterMethods(member: MemberIdentity): readonly (readonly [stri
     ],
     [
       "/etcdserverpb.Cluster/MemberRemove",
-      unaryMethod(
-        { request: MemberRemoveRequest, response: MemberRemoveResponse },
-        (asked, done) => {
-          done(new EtcdError(isOurs(asked.ID) ? "memberNotEnoughStarted" : "memberNotFound"));
-        },
-      ),
+      unaryMethod(messages.remove, (asked, done) => {
+        done(new EtcdError(isOurs(asked.ID) ? "memberNotEnoughStarted" : "memberNotFound"));
+      }),
     ],
     [
       "/etcdserverpb.Cluster/MemberUpdate",
-      unaryMethod(
-        { request: MemberUpdateRequest, response: MemberUpdateResponse },
-        (asked, done) => {
-          if (!arePeerUrls(asked.peerURLs)) done(new EtcdError("memberBadUrls"));
-          else done(new EtcdError(isOurs(asked.ID) ? "unhealthy" : "memberNotFound"));
-        },
-      ),
+      unaryMethod(messages.update, (asked, done) => {
+        if (!arePeerUrls(asked.peerURLs)) done(new EtcdError("memberBadUrls"));
+        else done(new EtcdError(isOurs(asked.ID) ? "unhealthy" : "memberNotFound"));
+      }),
     ],
     [
       "/etcdserverpb.Cluster/MemberPromote",

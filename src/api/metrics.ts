@@ -28,8 +28,6 @@ export interface WatchFigures {
   readonly watchers: number;
   /** Unsynced and victims (W79). */
   readonly slowWatchers: number;
-  /** Events that were taken for a stream and wait for its client to read. */
-  readonly pendingEvents: number;
   /** Since the start. */
   readonly eventsSent: number;
 }
@@ -112,8 +110,6 @@ function addWatch(text: MetricsText, watch: WatchFigures): void {
   text.gauge(debugging("watcher_total"), "Watchers.", watch.watchers);
   const slow = "Watchers that are behind: unsynced and victims.";
   text.gauge(debugging("slow_watcher_total"), slow, watch.slowWatchers);
-  const pending = "Events taken for streams and not yet read by clients.";
-  text.gauge(debugging("pending_events_total"), pending, watch.pendingEvents);
   text.counter(debugging("events_total"), "Events sent to watchers.", watch.eventsSent);
 }
 

@@ -26,9 +26,8 @@ const FILTER_NO_DELETE = 1;
 const SMALLEST_KEY: Uint8Array = Uint8Array.of(0);
 
 /** The Watch service: one stream a call, any number of watchers on it. */
-export function watchMethods(options: WatchOptions): readonly (readonly [string, Method])[] {
-  const open = (call: StreamCall): StreamHandler => new WatchCall(call, options);
-  return [["/etcdserverpb.Watch/Watch", { kind: "stream", open }]];
+export function watchMethod(options: WatchOptions): Method {
+  return { kind: "stream", open: (call): StreamHandler => new WatchCall(call, options) };
 }
 
 /** One client's Watch call: its requests go to the hub's stream, whose answers go to the call. */

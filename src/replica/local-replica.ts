@@ -1,6 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { EtcdError } from "../base/errors.ts";
-import type { Timers } from "../base/outside.ts";
+import type { Clock, Timers } from "../base/outside.ts";
 import { toRevision } from "../base/revision.ts";
 import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -25,6 +25,9 @@ export interface LocalReplicaOptions {
   readonly machine: Machine;
   readonly hub: WatchHub;
   readonly timers: Timers;
+  readonly clock: Clock;
+  /** Called with the milliseconds that each group took to become durable. */
+  readonly committed: (ms: number) => void;
   /** The disk failed: nothing more may be promised, the process has to end. */
   readonly failed: (error: Error) => void;
   /** A rewrite of the log's files failed: worth a line in the log, no more. */
@@ -55,6 +58,8 @@ export class LocalReplica implements Replica {
   readonly #machine: Machine;
   readonly #hub: WatchHub;
   readonly #timers: Timers;
+  readonly #clock: Clock;
+  readonly #committed: (ms: number) => void;
   readonly #failed: (error: Error) => void;
   readonly #compaction: CompactionRunner;
   readonly #hashes: HashRunner;
@@ -73,6 +78,8 @@ export class LocalReplica implements Replica {
     this.#machine = options.machine;
     this.#hub = options.hub;
     this.#timers = options.timers;
+    this.#clock = options.clock;
+    this.#committed = options.committed;
     this.#failed = options.failed;
     this.#view = { revision: options.store.head, compacted: options.store.compacted };
     this.#hashes = new HashRunner(options.store, options.timers);
@@ -163,6 +170,7 @@ export class LocalReplica implements Replica {
     const view = { revision: this.#store.head, compacted: this.#store.compacted };
     this.#group = newGroup();
     this.#committing = true;
+    const startMs = this.#clock.monotonicMs();
     this.#log.commit((error) => {
       if (error !== undefined) {
         this.#stopped = true;
@@ -170,6 +178,7 @@ export class LocalReplica implements Replica {
         return;
       }
       this.#committing = false;
+      this.#committed(this.#clock.monotonicMs() - startMs);
       this.#release(group, view);
       this.#scheduleCommit();
     });

@@ -1,4 +1,4 @@
-import type { Random, Timers } from "../base/outside.ts";
+import type { Clock, Random, Timers } from "../base/outside.ts";
 import type { LeaseTable } from "../machine/lease-table.ts";
 import { Machine } from "../machine/machine.ts";
 import { MvccStore } from "../mvcc/store.ts";
@@ -13,6 +13,7 @@ export interface OpenReplicaOptions {
   readonly disk: Disk;
   readonly log: LogStoreOptions;
   readonly timers: Timers;
+  readonly clock: Clock;
   readonly random: Random;
   readonly leases: LeaseTable;
   readonly raftTerm: bigint;
@@ -23,6 +24,8 @@ export interface OpenReplicaOptions {
     readonly fragmentBytes: number;
     readonly eventsPerStep: number;
   };
+  /** Called with the milliseconds that each group took to become durable. */
+  readonly committed: (ms: number) => void;
   /** The disk failed, or an invariant of ours broke: the process has to end. */
   readonly failed: (error: Error) => void;
   readonly rewriteFailed: (error: Error) => void;
@@ -62,8 +65,7 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
     leases: options.leases,
     wantsPrevious: () => hub.wantsPrevious,
   });
-  const { failed, rewriteFailed } = options;
-  const replica = new LocalReplica({ log, store, machine, hub, timers, failed, rewriteFailed });
+  const replica = new LocalReplica({ ...options, log, store, machine, hub });
   return { replica, machine, store, hub, log, identity: log.identity };
 }
 

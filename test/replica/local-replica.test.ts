@@ -36,6 +36,8 @@ function open(): void {
       fragmentBytes: 1000,
       eventsPerStep: 2,
     },
+    clock: { monotonicMs: () => 0, wallMs: () => 0 },
+    committed: () => undefined,
     failed: (error) => failures.push(error),
     rewriteFailed: (error) => failures.push(error),
   });
