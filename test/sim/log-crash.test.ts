@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { StorageError } from "../../src/storage/storage-error.ts";
-import { LogModel, Violation } from "./log-model.ts";
+import { Violation } from "./log-contents.ts";
+import { LogModel } from "./log-model.ts";
 import type { Lies } from "./sim-disk.ts";
 
 /** Runs one seed; the error of a run that went wrong names it. */

@@ -1,26 +1,20 @@
 import { toRevision } from "../../src/base/revision.ts";
 import { LogStore } from "../../src/storage/log-store.ts";
-import { type Location, RecordKind, type RecordView } from "../../src/storage/record.ts";
+import { RecordKind, type RecordView } from "../../src/storage/record.ts";
 import type { Rewrite } from "../../src/storage/rewrite.ts";
+import {
+  checkContents,
+  copyOf,
+  expectSame,
+  type Found,
+  isEqual,
+  type Known,
+  Violation,
+} from "./log-contents.ts";
 import { type DiskCall, SimCrash, SimDisk, SimDiskError, type SimDiskOptions } from "./sim-disk.ts";
 import { SimRandom } from "./sim-random.ts";
 
 export const IDENTITY = { clusterId: 7n, memberId: 9n, name: "model", secret: 0x1234_5678_9abcn };
-
-/** One record as the model knows it. */
-interface Known {
-  readonly main: number;
-  readonly sub: number;
-  readonly kind: RecordKind;
-  readonly payload: Uint8Array;
-  location: Location;
-  released: boolean;
-}
-
-/** What the store promised and then did not do. */
-export class Violation extends Error {
-  override readonly name = "Violation";
-}
 
 interface Knobs {
   readonly segmentBytes: number;
@@ -263,42 +257,6 @@ export class LogModel {
     const last = this.#durable[this.#durable.length - 1]?.main ?? 0;
     return last + 1;
   }
-}
-
-type Found = Omit<Known, "released">;
-
-function copyOf(record: RecordView): Found {
-  const { main, sub, kind, payload, location } = record;
-  return { main, sub, kind, payload: payload.slice(), location };
-}
-
-/** Compares what is there with what must be; released records may be missing. */
-function checkContents(found: readonly Found[], expected: readonly Known[]): Known[] {
-  const present: Known[] = [];
-  let at = 0;
-  for (const known of expected) {
-    const one = found[at];
-    if (one !== undefined && one.main === known.main && one.sub === known.sub) {
-      expectSame(one, known);
-      known.location = one.location;
-      present.push(known);
-      at++;
-    } else if (!known.released) {
-      throw new Violation(`record ${known.main}/${known.sub} is missing`);
-    }
-  }
-  const extra = found[at];
-  if (extra !== undefined) throw new Violation(`record ${extra.main}/${extra.sub} was never there`);
-  return present;
-}
-
-function expectSame(found: Omit<Found, "location">, known: Known): void {
-  const isSame = found.kind === known.kind && isEqual(found.payload, known.payload);
-  if (!isSame) throw new Violation(`record ${known.main}/${known.sub} has other contents`);
-}
-
-function isEqual(left: Uint8Array, right: Uint8Array): boolean {
-  return Buffer.compare(left, right) === 0;
 }
 
 function chooseKnobs(random: SimRandom): Knobs {
