@@ -332,7 +332,7 @@ describe("deadlines", () => {
     ["250m", 250],
     ["9000u", 9],
     ["8000000n", 8],
-    ["99999999m", 99_999_999],
+    ["00900000m", 900_000],
   ])("grpc-timeout %s ends a unary call after %i ms", async (timeout, afterMs) => {
     client.send(unaryCall(1, HOLD, HELLO, [["grpc-timeout", timeout]]));
     await server.until("the call", () => server.held.length === 1);
@@ -366,6 +366,7 @@ describe("deadlines", () => {
 
   test("a deadline of 0 has passed already", async () => {
     client.send(unaryCall(1, HOLD, HELLO, [["grpc-timeout", "0S"]]));
+    await alive(client);
     server.time.advance(1);
     expect((await answer(client, 1)).status).toBe(Status.deadlineExceeded);
   });
