@@ -17,7 +17,9 @@ export interface ServicesOptions {
   readonly watch: Method;
 }
 
-/** Every RPC that there is. Whatever is not in the table, the transport calls unimplemented (E81). */
+/**
+ * Every RPC that there is. Whatever is not in the table, the transport calls unimplemented (E81).
+ */
 export function methodTable(options: ServicesOptions): MethodTable {
   const { replica, member, maxRequestBytes, maxTxnOps, quotaBytes } = options;
   const header = new ResponseHeaderWriter(member);

@@ -37,7 +37,7 @@ export class IntervalTree<Value> {
 
   /** Appends the values of all intervals that contain the key `bytes[from..to)` to `found`. */
   stab(bytes: Uint8Array, from: number, to: number, found: Value[]): void {
-    stab(this.#root, bytes, from, to, found);
+    stab(this.#root, { bytes, from, to }, found);
   }
 
   /** Walks the whole tree and asserts order, balance and greatest ends. For tests. */
@@ -107,8 +107,15 @@ function compareIntervals<Value>(
   return order !== 0 ? order : compareEnds(end, node.end);
 }
 
-/** Order of a bound against the key `bytes[from..to)`. */
-function compareToKey(bound: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
+/** The key `bytes[from..to)`. */
+interface Point {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Order of a bound against a key. */
+function compareToKey(bound: Uint8Array, { bytes, from, to }: Point): number {
   const length = to - from;
   const shared = Math.min(bound.length, length);
   for (let i = 0; i < shared; i++) {
@@ -118,20 +125,14 @@ function compareToKey(bound: Uint8Array, bytes: Uint8Array, from: number, to: nu
   return bound.length - length;
 }
 
-function stab<Value>(
-  node: IntervalNode<Value> | null,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  found: Value[],
-): void {
+function stab<Value>(node: IntervalNode<Value> | null, point: Point, found: Value[]): void {
   for (let at = node; at !== null; at = at.right) {
     // Nothing here or below ends above the key: no answer in this whole part.
-    if (at.greatestEnd !== null && compareToKey(at.greatestEnd, bytes, from, to) <= 0) return;
-    stab(at.left, bytes, from, to, found);
+    if (at.greatestEnd !== null && compareToKey(at.greatestEnd, point) <= 0) return;
+    stab(at.left, point, found);
     // From here on every interval starts above the key.
-    if (compareToKey(at.start, bytes, from, to) > 0) return;
-    if (at.end === null || compareToKey(at.end, bytes, from, to) > 0) found.push(at.value);
+    if (compareToKey(at.start, point) > 0) return;
+    if (at.end === null || compareToKey(at.end, point) > 0) found.push(at.value);
   }
 }
 

@@ -41,7 +41,8 @@ export class Dispatcher {
       return refuse(host, stream, grpcTrailersOnly(GrpcCode.internal, text, 400));
     }
     if (head.method !== "POST") {
-      const text = `http2Server.operateHeaders parsed a :method field: ${head.method} which should be POST`;
+      const given = `parsed a :method field: ${head.method}`;
+      const text = `http2Server.operateHeaders ${given} which should be POST`;
       return refuse(host, stream, grpcTrailersOnly(GrpcCode.internal, text, 405));
     }
     const served = this.#methods.get(head.path);

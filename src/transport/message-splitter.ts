@@ -3,7 +3,9 @@ import { readUint32 } from "./http2/frames.ts";
 
 /** Flag and length before each message. */
 export const MESSAGE_PREFIX_BYTES = 5;
-/** First room for a message that comes in parts; it grows as bytes come, never by the prefix alone. */
+/**
+ * First room for a message that comes in parts; it grows as bytes come, never by the prefix alone.
+ */
 const FIRST_ROOM_BYTES = 1024;
 
 export interface MessageSink {

@@ -19,8 +19,9 @@ import {
 export type StreamMethod = ServedMethod & { readonly method: { readonly kind: "stream" } };
 
 /**
- * One streaming call. Messages are delivered as they come, unless the handler has paused them or the
- * client does not read its answers: then the bytes are withheld, and the stream's window with them.
+ * One streaming call. Messages are delivered as they come, unless the handler has paused them or
+ * the client does not read its answers: then the bytes are withheld, and the stream's window with
+ * them.
  */
 export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, Resumable {
   readonly #host: StreamHost;

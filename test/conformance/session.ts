@@ -192,8 +192,9 @@ export class Session {
 
   async #learnNames(): Promise<void> {
     const answer = await this.#client.call("MemberList", {});
-    const header = answer.message?.["header"] as Message;
-    const member = (answer.message?.["members"] as Message[])[0] as Message;
+    const message = answer.message ?? {};
+    const header = message["header"] as Message;
+    const member = (message["members"] as Message[])[0] as Message;
     const peerUrl = (member["peerURLs"] as string[])[0] ?? "";
     this.#names = [
       [new RegExp(`\\b${String(header["cluster_id"])}\\b`, "g"), "CLUSTER"],

@@ -1,11 +1,6 @@
 import { assert } from "../../src/base/assert.ts";
 import { FIRST_REVISION, type Revision } from "../../src/base/revision.ts";
-import {
-  RecordKind,
-  type Location,
-  type RecordLog,
-  type RecordView,
-} from "../../src/storage/record.ts";
+import type { Location, RecordKind, RecordLog, RecordView } from "../../src/storage/record.ts";
 
 interface StoredRecord {
   kind: RecordKind;

@@ -96,9 +96,10 @@ export class FloodGuard {
   }
 
   /**
-   * A PING: keepalive as grpc-go's server enforces it (T3). Pings may be `pingMinTimeMs` apart while
-   * streams are open, else two hours. What we send forgives earlier pings and makes as many free as
-   * it was frames: a client that measures the path by pings sends one for some of what it gets.
+   * A PING: keepalive as grpc-go's server enforces it (T3). Pings may be `pingMinTimeMs` apart
+   * while streams are open, else two hours. What we send forgives earlier pings and makes as many
+   * free as it was frames: a client that measures the path by pings sends one for some of what it
+   * gets.
    */
   ping(nowMs: number, sentFrames: number, hasStreams: boolean): void {
     const lastMs = this.#lastPingMs;

@@ -27,9 +27,9 @@ export interface FrameHandler {
 type Phase = "header" | "pad-length" | "data" | "padding" | "payload";
 
 /**
- * Cuts the chunks of a socket into frames. Frames that lie whole in a chunk are shown in place; DATA
- * is shown in the parts it comes in, so only another frame that straddles chunks is copied (at most
- * 16 KiB, which `begin` sees to).
+ * Cuts the chunks of a socket into frames. Frames that lie whole in a chunk are shown in place;
+ * DATA is shown in the parts it comes in, so only another frame that straddles chunks is copied (at
+ * most 16 KiB, which `begin` sees to).
  */
 export class FrameReader {
   readonly #handler: FrameHandler;

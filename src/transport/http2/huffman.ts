@@ -1,6 +1,6 @@
 /**
- * HPACK's Huffman code (RFC 7541 §5.2, appendix B), decoded four bits a step. The code is canonical:
- * the lengths alone give every code, shorter ones first, then by symbol.
+ * HPACK's Huffman code (RFC 7541 §5.2, appendix B), decoded four bits a step. The code is
+ * canonical: the lengths alone give every code, shorter ones first, then by symbol.
  */
 
 /** Bits of the code of each byte, then of the end-of-string symbol. */

@@ -5,7 +5,9 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Largest frame payload we accept: RFC 9113's smallest allowed. Beyond: FRAME_SIZE_ERROR, close. */
+/**
+ * Largest frame payload we accept: RFC 9113's smallest allowed. Beyond: FRAME_SIZE_ERROR, close.
+ */
 export const FRAME_BYTES_MAX: number = 16 * KiB;
 /** Largest DATA frame we send to a peer that allows more, so that streams still interleave. */
 export const SENT_DATA_FRAME_BYTES_MAX: number = 128 * KiB;
@@ -14,7 +16,9 @@ export const SENT_DATA_FRAME_BYTES_MAX: number = 128 * KiB;
 export const HEADER_BLOCK_BYTES_MAX: number = 32 * KiB;
 /** CONTINUATION frames of one header block. Beyond: ENHANCE_YOUR_CALM, close. */
 export const CONTINUATION_FRAMES_MAX = 16;
-/** Decoded names and values plus 32 bytes a field (RFC 9113 §6.5.2). Beyond: the stream is reset. */
+/**
+ * Decoded names and values plus 32 bytes a field (RFC 9113 §6.5.2). Beyond: the stream is reset.
+ */
 export const HEADER_LIST_BYTES_MAX: number = 32 * KiB;
 /** Fields of one header list. Beyond: the stream is reset. */
 export const HEADER_FIELDS_MAX = 100;

@@ -53,7 +53,9 @@ export class Output {
   #flushWhenWritten = false;
   readonly #written: (error?: Error | null) => void;
 
-  /** The DATA frame that may still grow: its chunk and offset, its stream (0 = none), its length. */
+  /**
+   * The DATA frame that may still grow: its chunk and offset, its stream (0 = none), its length.
+   */
   #dataChunk: Buffer = NO_CHUNK;
   #dataOffset = 0;
   #dataStreamId = 0;

@@ -27,7 +27,9 @@ export interface RequestHost extends StreamHost {
   fail(error: ConnectionError): void;
 }
 
-/** The frames of streams, as they come in: opens streams, feeds their consumers, refuses the rest. */
+/**
+ * The frames of streams, as they come in: opens streams, feeds their consumers, refuses the rest.
+ */
 export class RequestSide {
   readonly #host: RequestHost;
   readonly #context: ConnectionContext;

@@ -31,6 +31,10 @@ export interface UnaryAnswer {
   readonly trailers: Uint8Array;
 }
 
+/** Type * 256 + flags of the three frames of a unary answer. */
+const HEADERS_FRAME: number = FrameType.headers * 256 + Flag.endHeaders;
+const DATA_FRAME: number = FrameType.data * 256;
+const TRAILERS_FRAME: number = HEADERS_FRAME + Flag.endStream;
 /** A gRPC message's flag and length. */
 const MESSAGE_PREFIX_BYTES = 5;
 /** A dynamic table size update to zero (RFC 7541 §6.3). */
@@ -112,16 +116,15 @@ export class Sender {
       3 * FRAME_HEADER_BYTES + headers.length + dataBytes + trailers.length,
     );
     const room = output.room;
-    let at = writeHeader(room, start, headers.length, FrameType.headers, Flag.endHeaders);
+    let at = writeHeader(room, start, headers.length, HEADERS_FRAME);
     at = writeUint32(room, at, stream.id);
     room.set(headers, at);
-    at = writeHeader(room, at + headers.length, dataBytes, FrameType.data, 0);
+    at = writeHeader(room, at + headers.length, dataBytes, DATA_FRAME);
     at = writeUint32(room, at, stream.id);
     room[at] = 0;
     at = writeUint32(room, at + 1, message.length);
     room.set(message, at);
-    const flags = Flag.endHeaders | Flag.endStream;
-    at = writeHeader(room, at + message.length, trailers.length, FrameType.headers, flags);
+    at = writeHeader(room, at + message.length, trailers.length, TRAILERS_FRAME);
     room.set(trailers, writeUint32(room, at, stream.id));
     output.countDataFrame();
     this.#headerFrames += 2;
@@ -369,17 +372,11 @@ export class Sender {
 }
 
 /** Writes all of a frame header but the stream id and returns the offset behind it. */
-function writeHeader(
-  target: Uint8Array,
-  at: number,
-  length: number,
-  type: number,
-  flags: number,
-): number {
+function writeHeader(target: Uint8Array, at: number, length: number, typeAndFlags: number): number {
   target[at] = length >>> 16;
   target[at + 1] = length >>> 8;
   target[at + 2] = length;
-  target[at + 3] = type;
-  target[at + 4] = flags;
+  target[at + 3] = typeAndFlags >>> 8;
+  target[at + 4] = typeAndFlags;
   return at + 5;
 }

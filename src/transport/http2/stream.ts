@@ -4,7 +4,8 @@ import type { Sender } from "./sender.ts";
 
 /**
  * The states of a stream as a server sees them (RFC 9113 §5.1). We never push, so the two reserved
- * states do not exist; `idle` is an id above the highest one seen, `closed` one that is in no table.
+ * states do not exist; `idle` is an id above the highest one seen, `closed` one that is in no
+ * table.
  *
  *            HEADERS                END_STREAM received
  *     idle ----------> open -----------------------------> half-closed-remote
@@ -30,7 +31,9 @@ export interface StreamConsumer {
   data(bytes: Buffer, start: number, end: number, isLast: boolean): void;
   /** There is room again after `Sender.hasRoom` said no. */
   drained(): void;
-  /** The stream was reset by the client or broken by it, or the connection is lost: the last call. */
+  /**
+   * The stream was reset by the client or broken by it, or the connection is lost: the last call.
+   */
   aborted(): void;
   /** The server is stopping and waits no longer: the call must end itself now. */
   cut(): void;
@@ -155,7 +158,9 @@ export interface Resumable {
 export interface StreamHost {
   /** The client's address, for people. */
   readonly peer: string;
-  /** So much waits for this client that no more work is done for it (CONNECTION_QUEUE_BYTES_MAX). */
+  /**
+   * So much waits for this client that no more work is done for it (CONNECTION_QUEUE_BYTES_MAX).
+   */
   readonly isCongested: boolean;
   /** When the bytes that are being handled came. */
   readonly nowMs: number;
