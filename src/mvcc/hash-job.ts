@@ -117,13 +117,12 @@ export class HashJob {
     const { keys, versions } = this.#parts;
     const id = keys.find(keyOf(record.payload));
     if (id === NO_KEY) return false;
-    // etcd skips nothing when no key is alive: what its compaction has left over is then hashed.
+    // etcd skips nothing when no key is alive: the puts that its compaction kept are then hashed.
     const at = this.#anyAlive === true ? this.#at : this.#compactRevision;
     const slot = versions.newestAt(id, at);
-    if (slot === NO_SLOT) return false;
-    if (versions.main(slot) !== record.main || versions.sub(slot) !== record.sub) return false;
-    if (!versions.isTombstone(slot)) return true;
-    return this.#anyAlive !== true && record.main === this.#compactRevision;
+    // The tombstone at the compacted revision itself never counts, since older etcds drop it.
+    if (slot === NO_SLOT || versions.isTombstone(slot)) return false;
+    return versions.main(slot) === record.main && versions.sub(slot) === record.sub;
   }
 
   /** Looks for one key that is alive at the revision. True when the search is over. */
