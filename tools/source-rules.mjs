@@ -187,8 +187,9 @@ function packageImportFault(target, typeOnly, { file, room, product, house }) {
 function checkWorld(node, parent, key, { room, house, report }) {
   const pure = room !== undefined && house.rooms[room]?.purity === "pure";
   if (node.type === "Identifier") {
+    // A shorthand `{ process }` is met twice, as the name and as the value: the value counts.
     const isName = (key === "property" || key === "key") && parent?.["computed"] === false;
-    if (isName && parent?.["shorthand"] !== true) return;
+    if (isName) return;
     const name = node["name"];
     if (TIME_AND_CHANCE.has(name) || (pure && (WORLD.has(name) || name === "Promise"))) {
       report(node.start, `${name} in ${room}`);
