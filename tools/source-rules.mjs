@@ -52,7 +52,7 @@ const LEFTOVER = /\b(TODO|FIXME|XXX|HACK)\b/;
  * @returns {Fault[]}
  */
 export function checkSource(file, text, house) {
-  const parsed = parseSync(file, text);
+  const parsed = parseSync(file, text, { sourceType: "module" });
   /** @type {Fault[]} */
   const faults = [];
   /** @type {(start: number, message: string) => void} */
