@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { toRevision } from "../base/revision.ts";
 import { LogStore } from "./log-store.ts";
+import { MANIFEST_SLOT_BYTES } from "./manifest.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { RecordKind } from "./record.ts";
 
@@ -78,7 +79,9 @@ test("a store of format 1 is read", () => {
   const disk = new MemoryDisk();
   disk.makeFolder("log");
   for (const [path, hex] of Object.entries(GOLDEN)) {
-    disk.createNow(path).writeNow(Buffer.from(hex, "hex"), 0);
+    const file = disk.createNow(path);
+    file.writeNow(new Uint8Array(path === "MANIFEST" ? 2 * MANIFEST_SLOT_BYTES : 0), 0);
+    file.writeNow(Buffer.from(hex, "hex"), 0);
   }
   const seen: string[] = [];
   const store = LogStore.open(disk, OPTIONS, ({ kind, main, sub, payload }) => {
