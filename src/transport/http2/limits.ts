@@ -54,10 +54,11 @@ export const WINDOW_BYTES_INITIAL = 65_535;
 /** `offer` takes a message while at most this much waits on its stream. Beyond: it says no. */
 export const STREAM_QUEUE_BYTES_MAX: number = 16 * KiB;
 /**
- * Bytes given to the socket and not yet taken by the kernel. Beyond: DATA stays in the queues of
- * the streams, which are served in turn, and `offer` says no.
+ * Bytes given to the socket and not yet taken by the kernel, this turn's included: a few batches
+ * for each of a hundred watchers. Beyond: DATA stays in the queues of the streams, which are served in
+ * turn, and `offer` says no.
  */
-export const SOCKET_BACKLOG_BYTES_MAX: number = MiB;
+export const SOCKET_BACKLOG_BYTES_MAX: number = 4 * MiB;
 /**
  * Bytes that wait on one connection in all, for windows or for the socket. Beyond: `offer` says no
  * and further requests wait until the client has read.

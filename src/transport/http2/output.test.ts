@@ -1,0 +1,168 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FrameType } from "./frames.ts";
+import { OUTPUT_CHUNK_BYTES, REFERENCE_BYTES_MIN } from "./limits.ts";
+import { type ByteSink, ChunkPool, Output } from "./output.ts";
+
+/** A socket that takes what it is told to, when it is told to. */
+class Sink implements ByteSink {
+  /** The pieces of each write (or corked group) as they were given. */
+  readonly writes: Uint8Array[][] = [];
+  #isCorked = false;
+  #done: (() => void)[] = [];
+
+  write(bytes: Uint8Array, written?: () => void): boolean {
+    if (this.#isCorked) this.writes.at(-1)!.push(bytes);
+    else this.writes.push([bytes]);
+    if (written !== undefined) this.#done.push(written);
+    return true;
+  }
+
+  cork(): void {
+    this.#isCorked = true;
+    this.writes.push([]);
+  }
+
+  uncork(): void {
+    this.#isCorked = false;
+  }
+
+  finishWrites(): void {
+    const done = this.#done;
+    this.#done = [];
+    for (const each of done) each();
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.writes.flat());
+  }
+}
+
+function newOutput(): { sink: Sink; output: Output; pool: ChunkPool } {
+  const sink = new Sink();
+  const pool = new ChunkPool();
+  return { sink, pool, output: new Output(sink, pool, () => undefined) };
+}
+
+describe("Output", () => {
+  test("all frames of a turn leave in one write", () => {
+    const { sink, output } = newOutput();
+    for (let i = 0; i < 50; i++) {
+      output.frame(4, FrameType.windowUpdate, 0, i);
+      output.uint32(i);
+    }
+    output.flush();
+    expect(sink.writes).toHaveLength(1);
+    expect(sink.writes[0]).toHaveLength(1);
+    expect(sink.bytes()).toHaveLength(50 * 13);
+  });
+
+  test("messages of one stream in a row share a DATA frame up to its limit", () => {
+    const { sink, output } = newOutput();
+    for (let i = 0; i < 5; i++) {
+      output.data(7, 3, 9);
+      output.copy(Buffer.from("abc"), 0, 3);
+    }
+    output.flush();
+    const expected = "000009000000000007616263616263616263000006000000000007616263616263";
+    expect(sink.bytes().toString("hex")).toBe(expected);
+    expect(output.dataFrames).toBe(2);
+  });
+
+  test("a frame of another stream in between ends the sharing", () => {
+    const { output } = newOutput();
+    for (const streamId of [1, 3, 1, 1]) {
+      output.data(streamId, 1, 100);
+      output.byte(0);
+    }
+    expect(output.dataFrames).toBe(3);
+  });
+
+  test("the end of a stream is marked on its last DATA frame, or on an empty one", () => {
+    const { sink, output } = newOutput();
+    output.data(1, 1, 100);
+    output.byte(0xaa);
+    output.endData(1);
+    output.endData(3);
+    output.flush();
+    expect(sink.bytes().toString("hex")).toBe("000001000100000001aa000000000100000003");
+  });
+
+  test("a long body goes out by reference, a short one as a copy", () => {
+    const { sink, output } = newOutput();
+    const long = Buffer.alloc(REFERENCE_BYTES_MIN, 1);
+    const short = Buffer.alloc(REFERENCE_BYTES_MIN - 1, 2);
+    output.body(short, 0, short.length);
+    output.body(long, 0, long.length);
+    output.byte(3);
+    output.flush();
+    expect(sink.writes[0]).toHaveLength(3);
+    expect(sink.writes[0]![1]).toBe(long);
+    short.fill(9);
+    expect(sink.bytes()[0]).toBe(2);
+  });
+
+  test("while a write is under way the next is collected, and no chunk is used again", () => {
+    const { sink, output, pool } = newOutput();
+    output.byte(1);
+    output.flush();
+    for (let i = 2; i < 10; i++) {
+      output.byte(i);
+      output.flush();
+    }
+    expect(sink.writes).toHaveLength(1);
+    expect(output.backlogBytes).toBe(9);
+    const first = sink.writes[0]![0]!;
+    expect([...first]).toEqual([1]);
+    sink.finishWrites();
+    expect(sink.writes).toHaveLength(2);
+    expect([...sink.writes[1]![0]!]).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+    // The first chunk is free only now.
+    expect(pool.take().buffer).toBe(first.buffer);
+    sink.finishWrites();
+    expect(output.backlogBytes).toBe(0);
+  });
+
+  test("whatever is written comes out in order, across chunks", () => {
+    const operation = fc.oneof(
+      fc.record({ kind: fc.constant("copy" as const), length: fc.nat(OUTPUT_CHUNK_BYTES * 2) }),
+      fc.record({ kind: fc.constant("body" as const), length: fc.nat(REFERENCE_BYTES_MIN * 2) }),
+      fc.record({ kind: fc.constant("reserve" as const), length: fc.nat(OUTPUT_CHUNK_BYTES) }),
+      fc.record({ kind: fc.constant("byte" as const), length: fc.constant(1) }),
+      fc.record({ kind: fc.constant("flush" as const), length: fc.constant(0) }),
+      fc.record({ kind: fc.constant("written" as const), length: fc.constant(0) }),
+    );
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 30 }), (operations) => {
+        const { sink, output } = newOutput();
+        const naive: Buffer[] = [];
+        operations.forEach(({ kind, length }, i) => {
+          const bytes = Buffer.alloc(length, i + 1);
+          naive.push(bytes);
+          if (kind === "copy") output.copy(bytes, 0, length);
+          else if (kind === "body") output.body(bytes, 0, length);
+          else if (kind === "byte") output.byte(i + 1);
+          else if (kind === "reserve") {
+            const at = output.reserve(length);
+            output.room.set(bytes, at);
+          } else if (kind === "flush") output.flush();
+          else {
+            // What has been written must be the socket's own until here.
+            expect(Buffer.concat(naive).subarray(0, sink.bytes().length)).toEqual(sink.bytes());
+            sink.writes.splice(0, sink.writes.length, [sink.bytes()]);
+            sink.finishWrites();
+          }
+        });
+        const all = Buffer.concat(naive);
+        expect(output.backlogBytes).toBeLessThanOrEqual(all.length);
+        output.flush();
+        while (output.backlogBytes > 0) {
+          sink.writes.splice(0, sink.writes.length, [sink.bytes()]);
+          sink.finishWrites();
+        }
+        expect(sink.bytes().equals(all)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
