@@ -55,9 +55,12 @@ export class TxnRunner {
     this.#plan(txn, view.revision);
     this.#cursor = 0;
     this.#deletedFrom = undefined;
-    const refusal = this.#check(txn, view);
+    const refusedPut = this.#check(txn, view, "put");
     this.#cursor = 0;
-    return refusal;
+    if (refusedPut !== undefined) return refusedPut;
+    const refusedRange = this.#check(txn, view, "range");
+    this.#cursor = 0;
+    return refusedRange;
   }
 
   /** Pass 3, after a `prepare` that refused nothing; `writer` is absent for a read-only txn. */
@@ -86,26 +89,27 @@ export class TxnRunner {
     return true;
   }
 
-  #check(txn: TxnCommand, view: TxnView): EtcdError | undefined {
+  /** As in etcd, a put anywhere in the txn refuses it before any range does. */
+  #check(txn: TxnCommand, view: TxnView, kind: "put" | "range"): EtcdError | undefined {
     const ops = this.#nextBranch() ? txn.success : txn.failure;
     for (const op of ops) {
-      const refusal = this.#checkOp(op, view);
+      const refusal = this.#checkOp(op, view, kind);
       if (refusal !== undefined) return refusal;
     }
     return undefined;
   }
 
-  #checkOp(op: TxnOp, view: TxnView): EtcdError | undefined {
+  #checkOp(op: TxnOp, view: TxnView, kind: "put" | "range"): EtcdError | undefined {
     switch (op.kind) {
       case "range":
-        return refusedInTxn(op, view);
+        return kind === "range" ? refusedInTxn(op, view) : undefined;
       case "put":
-        return this.#checkPut(op, view);
+        return kind === "put" ? this.#checkPut(op, view) : undefined;
       case "delete-range":
         if (op.range.kind === "from") this.#noteDeletedFrom(op.range.start);
         return undefined;
       case "txn":
-        return this.#check(op, view);
+        return this.#check(op, view, kind);
       default:
         return unreachable(op);
     }
