@@ -25,22 +25,22 @@ interface Load {
 }
 
 const LOADS: readonly Load[] = [
-  { name: "put, 1 caller", run: (port, scale) => runPuts(port, 1, Math.ceil(1_000 * scale)) },
-  { name: "put, 64 callers", run: (port, scale) => runPuts(port, 64, Math.ceil(10_000 * scale)) },
+  { name: "put, 1 caller", run: (port, scale) => runPuts(port, 1, Math.ceil(3_000 * scale)) },
+  { name: "put, 64 callers", run: (port, scale) => runPuts(port, 64, Math.ceil(40_000 * scale)) },
   {
     name: "range, 64 callers",
     prepare: (port) => runPuts(port, 256, 10_000),
-    run: (port, scale) => runRanges(port, 64, Math.ceil(20_000 * scale)),
+    run: (port, scale) => runRanges(port, 64, Math.ceil(80_000 * scale)),
   },
   {
     name: "fan-out, 1000 watchers, 64 callers",
     run: (port, scale) =>
-      runFanout(port, { watchers: 1_000, callers: 64, puts: Math.ceil(640 * scale) }),
+      runFanout(port, { watchers: 1_000, callers: 64, puts: Math.ceil(2_000 * scale) }),
   },
   {
     name: "fan-out, 100 watchers, 64 callers",
     run: (port, scale) =>
-      runFanout(port, { watchers: 100, callers: 64, puts: Math.ceil(5_000 * scale) }),
+      runFanout(port, { watchers: 100, callers: 64, puts: Math.ceil(20_000 * scale) }),
   },
 ];
 

@@ -10,6 +10,8 @@ interface Story {
   watched: SeenEvent[][];
   /** The whole history as a fresh watch reads it in the end. */
   again: SeenEvent[];
+  /** The keys and values in the end. */
+  stored: SeenEvent[];
 }
 
 function put(revision: number, key: string, writeId: number): SeenEvent {
@@ -28,6 +30,7 @@ function goodStory(): Story {
     parts: [first, second],
     heads: [4, 7],
     again: [...all],
+    stored: [put(3, "b/1", 2), put(4, "a/3", 3), put(6, "b/2", 6)],
     watched: ["a/", "b/", "a/"].map((prefix) =>
       all.filter((event) => event.key.startsWith(prefix)),
     ),
@@ -58,6 +61,7 @@ function violationsOf(change: (story: Story) => void): string[] {
   story.watched.forEach((events, i) => {
     for (const event of events) checker.watched(i, event);
   });
+  checker.stored(story.stored);
   const again = new EventRecord("");
   for (const event of story.again) again.add(event);
   checker.confirm(again);
@@ -88,6 +92,9 @@ const planted: [name: string, change: (story: Story) => void, found: RegExp][] =
   ["history that goes back", ({ parts }) => parts[1]!.push(put(3, "a/8", 8)), /from revision 7/],
   ["a store beyond its history", ({ heads }) => (heads[1] = 8), /the store at 8/],
   ["a history rewritten behind us", ({ again }) => (again[1] = put(3, "b/1", 8)), /fresh watch/],
+  ["a stored key is gone", ({ stored }) => stored.pop(), /has 2 keys/],
+  ["a stored value is old", ({ stored }) => (stored[2] = put(5, "b/2", 6)), /stored as of 5/],
+  ["a deleted key is back", ({ stored }) => stored.push(put(2, "a/1", 1)), /a\/1 is stored/],
   ["a watcher with a gap", ({ watched }) => watched[0]!.splice(1, 1), /watcher 0/],
   ["a watcher with a repeat", ({ watched }) => watched[2]!.push(watched[2]!.at(-1)!), /watcher 2/],
   ["a watcher out of order", ({ watched }) => watched[1]!.reverse(), /after/],

@@ -37,12 +37,21 @@ export class CrashChecker {
   #toConfirm: Attempt[] = [];
   readonly #watchers: EventRecord[];
   readonly #prefixes: Map<string, EventRecord>;
-  readonly #all = new EventRecord("");
+  /** The newest write of each key that exists, by the history. */
+  readonly #live = new Map<string, SeenEvent>();
+  /** All history above the compacted revision. */
+  #all = new EventRecord("");
+  #compacted = 0;
   #historyRevision = 1;
 
   constructor(watcherPrefixes: readonly string[]) {
     this.#watchers = watcherPrefixes.map((prefix) => new EventRecord(prefix));
     this.#prefixes = new Map(watcherPrefixes.map((prefix) => [prefix, new EventRecord(prefix)]));
+  }
+
+  /** What a fresh watch can read begins behind this revision. */
+  get compacted(): number {
+    return this.#compacted;
   }
 
   /** The server's history is known up to here. */
@@ -73,6 +82,8 @@ export class CrashChecker {
   /** The next event of the server's own history, each exactly once, in order. */
   history(event: SeenEvent): void {
     this.#all.add(event);
+    if (event.isDelete) this.#live.delete(event.key);
+    else this.#live.set(event.key, event);
     const step = event.revision - this.#historyRevision;
     if (step !== 0 && step !== 1) {
       this.#fault(`the history goes from revision ${this.#historyRevision} to ${event.revision}`);
@@ -105,6 +116,28 @@ export class CrashChecker {
     // What is settled need not be looked at again: only deletes and doubles need the old ones.
   }
 
+  /** All keys and values the store has now, as puts; the history is known up to the same revision. */
+  stored(keyValues: readonly SeenEvent[]): void {
+    for (const { key, revision, writeId } of keyValues) {
+      const expected = this.#live.get(key);
+      if (expected?.revision === revision && expected.writeId === writeId) continue;
+      this.#fault(`${key} is stored as of ${revision}, the history says ${expected?.revision}`);
+    }
+    if (keyValues.length !== this.#live.size) {
+      this.#fault(`the store has ${keyValues.length} keys, the history ${this.#live.size}`);
+    }
+  }
+
+  /**
+   * The store is about to be compacted to the revision up to which history is known, and every
+   * watcher has seen it all: from here on they resume behind it.
+   */
+  compacting(): void {
+    this.#compacted = this.#historyRevision;
+    this.#all = new EventRecord("");
+    for (const record of this.#watchers) record.lastRevision = this.#compacted;
+  }
+
   /** An event as watcher `index` received it. */
   watched(index: number, event: SeenEvent): void {
     const record = this.#watchers[index];
@@ -132,7 +165,7 @@ export class CrashChecker {
     return this.#watchers.reduce((sum, record) => sum + record.count, 0);
   }
 
-  /** All history, read once more from its beginning, is what was read in parts. */
+  /** All history, read once more from its beginning on, is what was read in parts. */
   confirm(again: EventRecord): void {
     if (again.hash === this.#all.hash && again.count === this.#all.count) return;
     this.#fault(`a fresh watch reads ${again.count} events, not the ${this.#all.count} of before`);

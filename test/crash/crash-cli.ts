@@ -12,6 +12,8 @@ export async function crashMain(args: readonly string[]): Promise<number> {
       writers: { type: "string", default: "64" },
       watchers: { type: "string", default: "100" },
       prefixes: { type: "string", default: "10" },
+      value: { type: "string", default: "256" },
+      compact: { type: "string", default: "0.3" },
       puts: { type: "string", default: "100000" },
       seconds: { type: "string", default: "240" },
     },
@@ -28,6 +30,8 @@ export async function crashMain(args: readonly string[]): Promise<number> {
     writers: Number(values.writers),
     watchers: Number(values.watchers),
     prefixes: Number(values.prefixes),
+    valueBytes: Number(values.value),
+    compactChance: Number(values.compact),
     puts: Number(values.puts),
     secondsMax: Number(values.seconds),
   });

@@ -11,6 +11,9 @@ export interface CrashOptions {
   readonly writers: number;
   readonly watchers: number;
   readonly prefixes: number;
+  readonly valueBytes: number;
+  /** The chance of a compaction before each kill; its removal then runs into the kill. */
+  readonly compactChance: number;
   /** With no kills: how many writes are made. */
   readonly puts: number;
   /** No kill begins later than this; the run ends with what it has. */
@@ -24,6 +27,7 @@ export interface CrashReport {
   readonly attempted: number;
   readonly acknowledged: number;
   readonly revisions: number;
+  readonly compacted: number;
   readonly watchedEvents: number;
   readonly seconds: number;
   readonly restartMsMedian: number;
@@ -44,96 +48,150 @@ const LEVEL_TIMEOUT_MS = 60_000;
  * after each restart what is there (`CrashChecker`).
  */
 export async function runCrash(options: CrashOptions): Promise<CrashReport> {
-  const random = new SeededRandom(options.seed);
-  const prefixes = Array.from({ length: options.watchers }, (_, i) => `p${i % options.prefixes}/`);
-  const checker = new CrashChecker(prefixes);
-  const writers = new Writers(checker, options);
-  const watchers = new Watchers(checker, prefixes);
-  const began = performance.now();
-  const restarts: number[] = [];
-  let server = await TestServer.start(options.server);
-  let kills = 0;
-  let writingMs = 0;
+  const run = new CrashRun(options);
   try {
-    for (;;) {
-      const head = await readHistory(server.port, checker);
-      checker.restarted(head);
-      await watchers.connect(server.port);
-      await writers.connect(server.port);
-      const from = performance.now();
-      const isLast = kills >= options.kills || seconds(began) > options.secondsMax;
-      if (isLast) {
-        await writers.write(options.kills === 0 ? options.puts : options.writers * 4);
-        writingMs += performance.now() - from;
-        break;
-      }
-      writers.start();
-      await pause(UP_MS_MIN + random.next() * (UP_MS_MAX - UP_MS_MIN));
-      await server.kill();
-      kills++;
-      writingMs += performance.now() - from;
-      await Promise.all([writers.lost(), watchers.lost()]);
-      const restarting = performance.now();
-      const isKilledEarly = random.below(KILL_WHILE_STARTING) === 0;
-      if (isKilledEarly && kills < options.kills) {
-        server = await respawn(server);
-        await pause(random.next() * 250);
-        await server.kill();
-        kills++;
-      }
-      server = await respawn(server);
-      await server.ready();
-      restarts.push(performance.now() - restarting);
-    }
-    const head = await readHistory(server.port, checker);
-    checker.restarted(head);
-    await watchers.untilLevel(LEVEL_TIMEOUT_MS);
-    await confirmFromStart(server.port, checker);
-    checker.finish();
+    return await run.all();
   } finally {
-    writers.close();
-    watchers.close();
-    await server.dispose();
+    await run.close();
   }
-  return {
-    server: options.server,
-    seed: options.seed,
-    kills,
-    attempted: writers.attempted,
-    acknowledged: writers.acknowledged,
-    revisions: checker.historyRevision,
-    watchedEvents: checker.watchedEvents,
-    seconds: Math.round(seconds(began) * 10) / 10,
-    restartMsMedian: Math.round(restarts.sort((a, b) => a - b)[restarts.length >> 1] ?? 0),
-    writesPerSecond: Math.round((writers.acknowledged * 1000) / writingMs),
-    violations: checker.violations,
-  };
 }
 
-function respawn(server: TestServer): Promise<TestServer> {
-  return TestServer.spawn(server.kind, { dataDir: server.dataDir, port: server.port });
-}
+class CrashRun {
+  readonly #options: CrashOptions;
+  readonly #random: SeededRandom;
+  readonly #checker: CrashChecker;
+  readonly #writers: Writers;
+  readonly #watchers: Watchers;
+  readonly #restarts: number[] = [];
+  #server: TestServer | undefined;
+  #kills = 0;
+  #writingMs = 0;
 
-/** Reads what is new in the store's history into the checker; returns the store's revision. */
-async function readHistory(port: number, checker: CrashChecker): Promise<number> {
-  const reader = await HistoryReader.open(port);
-  const head = await reader.head();
-  await reader.read(checker.historyRevision + 1, head, (event) => checker.history(event));
-  reader.close();
-  return head;
-}
+  constructor(options: CrashOptions) {
+    const count = options.watchers;
+    const prefixes = Array.from({ length: count }, (_, i) => `p${i % options.prefixes}/`);
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed);
+    this.#checker = new CrashChecker(prefixes);
+    this.#writers = new Writers(this.#checker, options);
+    this.#watchers = new Watchers(this.#checker, prefixes);
+  }
 
-/** Reads all history once more by a fresh watch from revision 1: it must be what was read in parts. */
-async function confirmFromStart(port: number, checker: CrashChecker): Promise<void> {
-  const reader = await HistoryReader.open(port);
-  const again = new EventRecord("");
-  await reader.read(1, await reader.head(), (event) => again.add(event));
-  reader.close();
-  checker.confirm(again);
-}
+  async all(): Promise<CrashReport> {
+    const began = performance.now();
+    const { kills, puts, writers, secondsMax } = this.#options;
+    let server = await TestServer.start(this.#options.server);
+    this.#server = server;
+    await this.#attach(server);
+    while (this.#kills < kills && performance.now() - began < secondsMax * 1000) {
+      if (this.#random.chance(this.#options.compactChance)) await this.#compact(server);
+      const from = performance.now();
+      this.#writers.start();
+      await pause(UP_MS_MIN + this.#random.next() * (UP_MS_MAX - UP_MS_MIN));
+      await this.#kill(server);
+      this.#writingMs += performance.now() - from;
+      server = await this.#restart(server);
+      await this.#attach(server);
+    }
+    const from = performance.now();
+    await this.#writers.write(kills === 0 ? puts : writers * 4);
+    this.#writingMs += performance.now() - from;
+    await this.#read(server);
+    await this.#watchers.untilLevel(LEVEL_TIMEOUT_MS);
+    await this.#confirm(server);
+    this.#checker.finish();
+    return this.#report(performance.now() - began);
+  }
 
-function seconds(began: number): number {
-  return (performance.now() - began) / 1000;
+  async close(): Promise<void> {
+    this.#writers.close();
+    this.#watchers.close();
+    await this.#server?.dispose();
+  }
+
+  /** Judges what the server has, and lets watchers and writers in. */
+  async #attach(server: TestServer): Promise<void> {
+    await this.#read(server);
+    await this.#watchers.connect(server.port);
+    await this.#writers.connect(server.port);
+  }
+
+  async #kill(server: TestServer): Promise<void> {
+    await server.kill();
+    this.#kills++;
+    await Promise.all([this.#writers.lost(), this.#watchers.lost()]);
+  }
+
+  /** Sometimes the server is killed once more, before it is ready. */
+  async #restart(server: TestServer): Promise<TestServer> {
+    const from = performance.now();
+    if (this.#random.below(KILL_WHILE_STARTING) === 0 && this.#kills < this.#options.kills) {
+      const early = await this.#respawn(server);
+      await pause(this.#random.next() * 250);
+      await early.kill();
+      this.#kills++;
+    }
+    const next = await this.#respawn(server);
+    await next.ready();
+    this.#restarts.push(performance.now() - from);
+    return next;
+  }
+
+  async #respawn(server: TestServer): Promise<TestServer> {
+    const { dataDir, port } = server;
+    this.#server = await TestServer.spawn(server.kind, { dataDir, port });
+    return this.#server;
+  }
+
+  /** Reads what is new in the store's history, and all that is stored, into the checker. */
+  async #read(server: TestServer): Promise<void> {
+    const reader = await HistoryReader.open(server.port);
+    const head = await reader.head();
+    await reader.read(this.#checker.historyRevision + 1, head, (event) =>
+      this.#checker.history(event),
+    );
+    this.#checker.restarted(head);
+    this.#checker.stored(await reader.stored());
+    reader.close();
+  }
+
+  /** Compacts to the present revision once all watchers have seen it; the removal meets the kill. */
+  async #compact(server: TestServer): Promise<void> {
+    await this.#watchers.untilLevel(LEVEL_TIMEOUT_MS);
+    if (this.#checker.compacted === this.#checker.historyRevision) return;
+    this.#checker.compacting();
+    const reader = await HistoryReader.open(server.port);
+    await reader.compact(this.#checker.compacted);
+    reader.close();
+  }
+
+  /** Reads all history once more by a fresh watch: it must be what was read in parts. */
+  async #confirm(server: TestServer): Promise<void> {
+    const reader = await HistoryReader.open(server.port);
+    const again = new EventRecord("");
+    const from = this.#checker.compacted + 1;
+    await reader.read(from, await reader.head(), (event) => again.add(event));
+    reader.close();
+    this.#checker.confirm(again);
+  }
+
+  #report(elapsedMs: number): CrashReport {
+    const restarts = this.#restarts.sort((left, right) => left - right);
+    return {
+      server: this.#options.server,
+      seed: this.#options.seed,
+      kills: this.#kills,
+      attempted: this.#writers.attempted,
+      acknowledged: this.#writers.acknowledged,
+      revisions: this.#checker.historyRevision,
+      compacted: this.#checker.compacted,
+      watchedEvents: this.#checker.watchedEvents,
+      seconds: Math.round(elapsedMs / 100) / 10,
+      restartMsMedian: Math.round(restarts[restarts.length >> 1] ?? 0),
+      writesPerSecond: Math.round((this.#writers.acknowledged * 1000) / this.#writingMs),
+      violations: this.#checker.violations,
+    };
+  }
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,8 +1,10 @@
 import { FastConnection } from "../support/fast-client.ts";
 import {
   type WatchEventView,
+  compactRequest,
   headerRevision,
   rangeRequest,
+  visitKeyValues,
   visitWatchResponse,
   watchCreateRequest,
 } from "../support/fast-messages.ts";
@@ -78,13 +80,7 @@ export class HistoryReader {
 
   /** The store's present revision. */
   head(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const request = rangeRequest(Buffer.from("-"));
-      this.#connection.unary("/etcdserverpb.KV/Range", request, (response, end) => {
-        if (response === undefined) reject(new Error(`no revision: ${end.text}`));
-        else resolve(headerRevision(response));
-      });
-    });
+    return this.#call("/etcdserverpb.KV/Range", rangeRequest(Buffer.from("-")), headerRevision);
   }
 
   /** All events with `from` <= revision <= `to`, in order; every revision has at least one. */
@@ -117,8 +113,36 @@ export class HistoryReader {
     });
   }
 
+  /** All keys and values of the store. */
+  stored(): Promise<SeenEvent[]> {
+    const everything = Buffer.from([0]);
+    return this.#call(
+      "/etcdserverpb.KV/Range",
+      rangeRequest(everything, everything),
+      (response) => {
+        const all: SeenEvent[] = [];
+        visitKeyValues(response, (keyValue) => all.push(seen(keyValue)));
+        return all;
+      },
+    );
+  }
+
+  /** Compacts the store; resolved when it has said yes, while the removal may go on. */
+  compact(revision: number): Promise<void> {
+    return this.#call("/etcdserverpb.KV/Compact", compactRequest(revision), () => undefined);
+  }
+
   close(): void {
     this.#connection.close();
+  }
+
+  #call<T>(path: string, request: Buffer, read: (response: Buffer) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#connection.unary(path, request, (response, end) => {
+        if (response === undefined) reject(new Error(`${path}: ${end.text}`));
+        else resolve(read(response));
+      });
+    });
   }
 }
 

@@ -6,12 +6,12 @@ import type { CrashChecker, Write } from "./crash-checker.ts";
 
 const CONNECTIONS = 4;
 const KEYS_PER_PREFIX = 200;
-const VALUE_BYTES = 256;
 
 interface WritersOptions {
   readonly seed: number;
   readonly writers: number;
   readonly prefixes: number;
+  readonly valueBytes: number;
 }
 
 /**
@@ -77,7 +77,7 @@ export class Writers {
     const id = ++this.attempted;
     const write = this.#chooseWrite();
     this.#checker.attempted(id, write);
-    const { path, request } = encodeWrite(id, write);
+    const { path, request } = encodeWrite(id, write, this.#options.valueBytes);
     connection.unary(path, request, (response) => {
       this.#busy--;
       if (response !== undefined) {
@@ -100,13 +100,17 @@ export class Writers {
   }
 }
 
-function encodeWrite(id: number, write: Write): { path: string; request: Buffer } {
+function encodeWrite(
+  id: number,
+  write: Write,
+  valueBytes: number,
+): { path: string; request: Buffer } {
   const keys = write.keys.map((key) => Buffer.from(key));
   const [first = Buffer.alloc(0)] = keys;
   if (write.kind === "delete") {
     return { path: "/etcdserverpb.KV/DeleteRange", request: deleteRequest(first) };
   }
-  const value = Buffer.alloc(VALUE_BYTES, ".");
+  const value = Buffer.alloc(valueBytes, ".");
   value.write(`${id};`);
   if (keys.length === 1) return { path: "/etcdserverpb.KV/Put", request: putRequest(first, value) };
   return { path: "/etcdserverpb.KV/Txn", request: txnOfPuts(keys, value) };

@@ -11,6 +11,8 @@ test("three kills lose nothing, repeat nothing and invent nothing", async () => 
     writers: 16,
     watchers: 20,
     prefixes: 5,
+    valueBytes: 256,
+    compactChance: 0.5,
     puts: 0,
     secondsMax: 20,
   });

@@ -31,9 +31,7 @@ export async function builtServer(): Promise<string> {
     const building = mkdtempSync(join(cache, "building-"));
     const tsc = join(ROOT, "node_modules/.bin/tsc");
     const config = join(ROOT, "tsconfig.build.json");
-    await promisify(execFile)(tsc, ["-p", config, "--outDir", join(building, "dist")], {
-      cwd: ROOT,
-    });
+    await compile(tsc, ["-p", config, "--outDir", join(building, "dist")], building);
     copyFileSync(join(ROOT, "package.json"), join(building, "package.json"));
     prune(cache);
     try {
@@ -45,6 +43,17 @@ export async function builtServer(): Promise<string> {
     }
   }
   return join(folder, "dist/cli.js");
+}
+
+/** A build with errors is no build: its folder goes, and the compiler's words are the failure. */
+async function compile(tsc: string, args: readonly string[], building: string): Promise<void> {
+  try {
+    await promisify(execFile)(tsc, args, { cwd: ROOT });
+  } catch (error) {
+    rmSync(building, { recursive: true, force: true });
+    const said = error instanceof Error && "stdout" in error ? String(error.stdout) : "";
+    throw new Error(`the server does not compile:\n${said}`, { cause: error });
+  }
 }
 
 const KEPT_BUILD_MS = 3_600_000;

@@ -21,6 +21,11 @@ export function deleteRequest(key: Uint8Array): Buffer {
   return bytesField(1, key);
 }
 
+/** A CompactionRequest: revision = 1. */
+export function compactRequest(revision: number): Buffer {
+  return Buffer.concat([Buffer.from([8]), varint(revision)]);
+}
+
 /** A TxnRequest without compares: success = 2, whose request_put = 2. */
 export function txnOfPuts(keys: readonly Uint8Array[], value: Uint8Array): Buffer {
   return Buffer.concat(keys.map((key) => bytesField(2, bytesField(2, putRequest(key, value)))));
@@ -152,6 +157,18 @@ export function visitWatchResponse(bytes: Buffer, visitor: WatchVisitor): void {
     if (outer.field !== 11) continue;
     readEvent(bytes, outer.start, outer.end);
     visitor.event(view);
+  }
+}
+
+/** Every KeyValue of a RangeResponse (kvs = 2), as an event that is a put. */
+export function visitKeyValues(bytes: Buffer, visit: (keyValue: WatchEventView) => void): void {
+  view.bytes = bytes;
+  view.isDelete = false;
+  outer.over(bytes);
+  while (outer.next()) {
+    if (outer.field !== 2) continue;
+    readKeyValue(bytes, outer.start, outer.end);
+    visit(view);
   }
 }
 

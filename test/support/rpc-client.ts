@@ -32,6 +32,7 @@ export function methodFact(name: string): MethodFact {
 
 /** No answer may take longer: a test that waits more has failed. */
 const CALL_TIMEOUT_MS = 20_000;
+const WATCH_TIMEOUT_MS = 5_000;
 
 /** A client of any etcd v3 server over grpc-js, with the tests' own codec. */
 export class RpcClient {
@@ -139,7 +140,7 @@ export class WatchStream {
   }
 
   /** The next response; fails when the stream ends or nothing comes in time. */
-  async next(timeoutMs: number = CALL_TIMEOUT_MS): Promise<Message> {
+  async next(timeoutMs: number = WATCH_TIMEOUT_MS): Promise<Message> {
     await this.#until(() => this.#taken < this.received.length, timeoutMs);
     const response = this.received[this.#taken];
     if (response === undefined) throw new Error(`the watch stream ended: ${this.#status?.text}`);
