@@ -11,7 +11,6 @@ import { type RunningServer, startServer } from "./server.ts";
 const EXIT_BAD_FLAG = 2;
 const EXIT_FAILED = 1;
 const EXIT_BROKEN = 70;
-const STDERR = 2;
 
 await main();
 
@@ -34,8 +33,14 @@ async function main(): Promise<void> {
 }
 
 async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" }>): Promise<void> {
-  const isTerminal = process.stderr.isTTY === true;
-  const log = newLogger(options.logLevel, { fd: STDERR, isTerminal });
+  const { logLevel, logFormat, logOutputs } = options;
+  let log: Logger;
+  try {
+    log = newLogger({ level: logLevel, format: logFormat, outputs: logOutputs });
+  } catch (error) {
+    fail(`--log-outputs: ${startFailure(error)}`);
+    return;
+  }
   // A fault of our own: what the server knows can no longer be trusted, so it does not go on.
   process.on("uncaughtException", (error) => {
     log.error("stopping: a fault in the server", { error: error.stack ?? String(error) });
@@ -49,8 +54,7 @@ async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" 
   try {
     server = await startServer(options, log);
   } catch (error) {
-    process.stderr.write(`vedette: ${startFailure(error)}\n`);
-    process.exitCode = EXIT_FAILED;
+    fail(startFailure(error));
     return;
   }
   announce(server, options.name, log);
@@ -58,6 +62,11 @@ async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" 
   const error = await server.failed;
   log.error("stopping: the data folder cannot be written", { error: error.message });
   process.exit(EXIT_FAILED);
+}
+
+function fail(line: string): void {
+  process.stderr.write(`vedette: ${line}\n`);
+  process.exitCode = EXIT_FAILED;
 }
 
 /** The lines that programs around an etcd wait for, and one for people. */
@@ -74,7 +83,7 @@ function announce(server: RunningServer, name: string, log: Logger): void {
   log.info("ready to serve client requests", { "data-dir": dataDir, pid: process.pid });
   for (const url of clientUrls) {
     log.info("serving client traffic insecurely; this is strongly discouraged!", {
-      address: new URL(url).host,
+      address: url.replace(/^[a-z]+:\/*/, ""),
     });
   }
   process.stdout.write(`vedette is serving ${clientUrls.join(", ")}, data in ${dataDir}\n`);
@@ -104,14 +113,15 @@ function stopOnSignals(server: RunningServer, log: Logger): void {
 
 function startFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error.name === "AssertionError") throw error;
   const { code, address, port } = error as Error & {
     readonly code?: string;
     readonly address?: string;
     readonly port?: number;
   };
+  if (port === undefined) return error.message;
   if (code === "EADDRINUSE") return `listen tcp ${address}:${port}: address already in use`;
-  if (code === "EACCES" && port !== undefined) return `listen tcp ${address}:${port}: not allowed`;
-  if (error.name === "AssertionError") throw error;
+  if (code === "EACCES") return `listen tcp ${address}:${port}: not allowed`;
   return error.message;
 }
 

@@ -1,4 +1,5 @@
-import { FlagError, parseBoolean, parseDurationMs, parseUrls, parseWhole } from "./flag-values.ts";
+import { FlagError, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
+import { parseAdvertisedUrls } from "./listen-url.ts";
 
 /** How the text of a flag is read; each checks it and throws FlagError when it is wrong. */
 export type FlagKind =
@@ -22,7 +23,7 @@ export interface Flag {
 
 const UINT32_MAX = 2 ** 32 - 1;
 const INT32_MAX = 2 ** 31 - 1;
-const SAFE_MAX: number = Number.MAX_SAFE_INTEGER;
+const INT64_MAX = 2 ** 63;
 const CLIENT_URL = "http://127.0.0.1:2379";
 const PEER_URL = "http://localhost:2380";
 
@@ -37,7 +38,8 @@ export const FLAGS: readonly Flag[] = [
   used("data-dir", text, "", "folder that holds the data"),
   used("in-memory", boolean, "false", "keep everything in memory only; not a flag of etcd"),
   used("listen-client-urls", urls, CLIENT_URL, "where to listen for clients"),
-  used("advertise-client-urls", text, "", "client URLs to tell others"),
+  used("advertise-client-urls", urls, "", "client URLs to tell others"),
+  used("listen-metrics-urls", urls, "", "where to serve /metrics and /health as well"),
   used("initial-advertise-peer-urls", urls, PEER_URL, "makes, with the token, the member's id"),
   used("initial-cluster-token", text, "etcd-cluster", "makes, with the peer URLs, the ids"),
   used("initial-cluster", text, "", "members of a new cluster: this one"),
@@ -57,6 +59,8 @@ export const FLAGS: readonly Flag[] = [
     "info",
     "least important lines to log",
   ),
+  used("log-outputs", text, "default", "where to log: stderr, stdout, files, parted by commas"),
+  used("log-format", oneOf("json", "console"), "json", "form of a log line outside of a terminal"),
   idle("wal-dir", text, ""),
   idle("listen-peer-urls", urls, PEER_URL),
   idle("heartbeat-interval", whole(1, INT32_MAX), "100"),
@@ -66,13 +70,11 @@ export const FLAGS: readonly Flag[] = [
   idle("strict-reconfig-check", boolean, "true"),
   idle("force-new-cluster", boolean, "false"),
   idle("unsafe-no-fsync", boolean, "false"),
-  idle("snapshot-count", whole(0, SAFE_MAX), "10000"),
+  idle("snapshot-count", whole(0, 2 * INT64_MAX), "10000"),
   idle("max-snapshots", whole(0, UINT32_MAX), "5"),
   idle("max-wals", whole(0, UINT32_MAX), "5"),
-  idle("quota-backend-bytes", whole(-SAFE_MAX, SAFE_MAX), "0"),
+  idle("quota-backend-bytes", whole(-INT64_MAX, INT64_MAX), "0"),
   idle("logger", oneOf("zap"), "zap"),
-  idle("log-outputs", text, "default"),
-  idle("log-format", oneOf("json", "console"), "json"),
   idle("metrics", oneOf("basic", "extensive"), "basic"),
   idle("enable-v2", boolean, "false"),
   idle("enable-pprof", boolean, "false"),
@@ -111,7 +113,7 @@ export function checkFlag({ name, kind }: Flag, given: string): void {
       return;
     }
     case "urls":
-      parseUrls(name, given);
+      if (given !== "") parseAdvertisedUrls(name, given);
   }
 }
 

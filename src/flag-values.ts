@@ -39,37 +39,22 @@ export function parseBoolean(text: string): boolean | undefined {
   return undefined;
 }
 
-/** A whole number from `least` to `most`; undefined when it is none of these. */
-export function parseWhole(text: string, least: number, most: number): number | undefined {
-  if (!/^[+-]?\d+$/.test(text)) return undefined;
-  const value = Number(text);
-  return value >= least && value <= most ? value : undefined;
-}
-
 /**
- * A list of URLs, parted by commas, each with a scheme, a host and a port and nothing else.
- * @throws FlagError
+ * A whole number from `least` to `most`, in any of Go's forms (`100`, `0x64`, `0b1100100`, `1_000`,
+ * and `0144` in base eight); undefined when it is none of these. Beyond 2^53 it is rounded.
  */
-export function parseUrls(flag: string, text: string): URL[] {
-  return text.split(",").map((part) => {
-    const given = part.trim();
-    let url: URL;
-    try {
-      url = new URL(given);
-    } catch {
-      throw new FlagError(`--${flag}: "${given}" is not a URL`);
-    }
-    if (!["http:", "https:"].includes(url.protocol)) {
-      throw new FlagError(`--${flag}: URL scheme must be http or https: ${given}`);
-    }
-    if (!/:\d+\/?$/.test(given)) {
-      throw new FlagError(`--${flag}: URL address does not have the form "host:port": ${given}`);
-    }
-    if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-      throw new FlagError(`--${flag}: URL must not contain a path: ${given}`);
-    }
-    return url;
-  });
+export function parseWhole(text: string, least: number, most: number): number | undefined {
+  const match = /^([+-]?)(0[xX]|0[bB]|0[oO]|0(?=_?\d))?((?:_?[\da-fA-F])+)$/.exec(text);
+  if (match === null) return undefined;
+  const [, sign, prefix = "", digits = ""] = match;
+  if (prefix === "" && digits.startsWith("_")) return undefined;
+  const javaScriptPrefix = prefix === "0" ? "0o" : prefix;
+  const magnitude = Number(`${javaScriptPrefix}${digits.replaceAll("_", "")}`);
+  // Digits that do not fit the base, and the `e` of a decimal that is a float to JavaScript.
+  const isFloat = prefix === "" && /[a-f]/i.test(digits);
+  if (isFloat || Number.isNaN(magnitude)) return undefined;
+  const value = sign === "-" ? -magnitude : magnitude;
+  return value >= least && value <= most ? value : undefined;
 }
 
 /** Of names, the one that needs the fewest edits to become `given`, if they are few. */

@@ -2,7 +2,8 @@ import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
 import type { LogLevel } from "./logger.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { checkFlag, FLAGS, type Flag } from "./flag-table.ts";
-import { FlagError, nearest, parseBoolean, parseDurationMs, parseUrls } from "./flag-values.ts";
+import { FlagError, nearest, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
+import { type ListenUrl, parseAdvertisedUrls, parseListenUrls } from "./listen-url.ts";
 
 export type ParsedFlags =
   | { readonly kind: "serve"; readonly options: ServerOptions; readonly remarks: Remarks }
@@ -26,6 +27,8 @@ export interface FlagSources {
 const PROGRESS_INTERVAL_DEFAULT_MS: number = 10 * 60 * 1000;
 const PROGRESS_INTERVAL_LEAST_MS = 100;
 const ELECTION_TIMEOUT_MOST_MS = 50_000;
+/** etcd warns above this too. */
+const REQUEST_BYTES_WISE: number = 10 * 1024 * 1024;
 const HOUR_MS: number = 60 * 60 * 1000;
 const BY_NAME: ReadonlyMap<string, Flag> = new Map(FLAGS.map((flag) => [flag.name, flag]));
 
@@ -35,19 +38,13 @@ const BY_NAME: ReadonlyMap<string, Flag> = new Map(FLAGS.map((flag) => [flag.nam
  * @throws FlagError with one line that says what is wrong
  */
 export function parseFlags(sources: FlagSources): ParsedFlags {
-  const given = new Map<string, string>();
   const warnings: string[] = [];
+  const given = new Map<string, string>();
   readEnvironment(sources.environment, given, warnings);
-  const special = readArguments(sources.args, given);
+  const special = readArguments(sources.args, given, warnings);
   if (special !== undefined) return { kind: special };
   for (const [name, value] of given) checkFlag(flagNamed(name), value);
   const idleFlags = [...given.keys()].filter((name) => flagNamed(name).isIdle);
-  for (const [name, value] of given) {
-    const { aliasOf } = flagNamed(name);
-    if (aliasOf === undefined) continue;
-    warnings.push(`--${name} is an older name of --${aliasOf}`);
-    if (!given.has(aliasOf)) given.set(aliasOf, value);
-  }
   const options = toOptions(given, sources.dataDirSuffix, warnings);
   return { kind: "serve", options, remarks: { idleFlags, warnings } };
 }
@@ -65,33 +62,55 @@ function readEnvironment(
   given: Map<string, string>,
   warnings: string[],
 ): void {
+  const variables = new Map(FLAGS.map((flag) => [variableOf(flag.name), flag]));
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith("ETCD_") || value === undefined) continue;
-    const name = variable.slice("ETCD_".length).toLowerCase().replaceAll("_", "-");
-    if (!BY_NAME.has(name)) warnings.push(`unrecognized environment variable ${variable}`);
-    else if (value !== "") given.set(name, value);
+    const flag = variables.get(variable);
+    if (flag === undefined) warnings.push(`unrecognized environment variable ${variable}`);
+    else if (value !== "") {
+      // A variable of the present name counts more than one of the older name.
+      if (flag.aliasOf !== undefined && environment[variableOf(flag.aliasOf)]) continue;
+      given.set(presentName(flag, warnings), value);
+    }
   }
+}
+
+function variableOf(flagName: string): string {
+  return `ETCD_${flagName.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function presentName({ name, aliasOf }: Flag, warnings: string[]): string {
+  if (aliasOf === undefined) return name;
+  warnings.push(`--${name} is an older name of --${aliasOf}`);
+  return aliasOf;
 }
 
 function readArguments(
   args: readonly string[],
   given: Map<string, string>,
+  warnings: string[],
 ): "help" | "version" | undefined {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string;
+    if (arg === "--") {
+      const extra = args[i + 1];
+      if (extra === undefined) return undefined;
+      throw new FlagError(`'${extra}' is not a valid flag`);
+    }
+    if (!/^-./.test(arg)) throw new FlagError(`'${arg}' is not a valid flag`);
     const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg);
-    if (arg === "--" && i === args.length - 1) break;
-    if (match === null) throw new FlagError(`'${arg}' is not a valid flag`);
+    if (match === null) throw new FlagError(`bad flag syntax: ${arg}`);
     const [, name, value] = match as unknown as [string, string, string | undefined];
     if (name === "help" || name === "h") return "help";
     if (name === "version") return "version";
     const flag = flagNamed(name);
-    if (value !== undefined) given.set(name, value);
-    else if (flag.kind.kind === "boolean") given.set(name, "true");
+    const present = presentName(flag, warnings);
+    if (value !== undefined) given.set(present, value);
+    else if (flag.kind.kind === "boolean") given.set(present, "true");
     else {
       const next = args[++i];
       if (next === undefined) throw new FlagError(`flag needs an argument: -${name}`);
-      given.set(name, next);
+      given.set(present, next);
     }
   }
   return undefined;
@@ -104,27 +123,30 @@ function toOptions(
 ): ServerOptions {
   const value = (name: string): string => given.get(name) ?? flagNamed(name).preset;
   const duration = (name: string): number => parseDurationMs(value(name)) ?? 0;
-  checkTicks(Number(value("heartbeat-interval")), Number(value("election-timeout")));
+  const whole = (name: string): number => parseWhole(value(name), 0, Number.MAX_VALUE) ?? 0;
+  checkTicks(whole("heartbeat-interval"), whole("election-timeout"));
   if (given.has("listen-client-urls") && !given.has("advertise-client-urls")) {
     throw new FlagError("--advertise-client-urls is required when --listen-client-urls is set");
   }
-  const listenClientUrls = parseUrls("listen-client-urls", value("listen-client-urls"));
-  for (const url of listenClientUrls) checkListenUrl("listen-client-urls", url);
+  checkInitialCluster(given, value("name"));
   const isInMemory = parseBoolean(value("in-memory")) === true;
   const dataDir =
     value("data-dir") === "" ? `${value("name")}.${dataDirSuffix}` : value("data-dir");
-  const peerUrls = parseUrls("initial-advertise-peer-urls", value("initial-advertise-peer-urls"));
-  checkInitialCluster(given, value("name"));
+  const maxRequestBytes = whole("max-request-bytes");
+  if (maxRequestBytes > REQUEST_BYTES_WISE) {
+    warnings.push(`--max-request-bytes ${maxRequestBytes} is more than 10 MiB, the wise most`);
+  }
   return {
     name: value("name"),
     dataDir: isInMemory ? undefined : dataDir,
-    listenClientUrls,
-    advertiseClientUrls: advertised(value("advertise-client-urls")),
-    initialAdvertisePeerUrls: peerUrls.map((url) => url.origin),
+    listenClientUrls: listenUrls("listen-client-urls", value),
+    advertiseClientUrls: advertisedUrls("advertise-client-urls", value),
+    listenMetricsUrls: listenUrls("listen-metrics-urls", value),
+    initialAdvertisePeerUrls: advertisedUrls("initial-advertise-peer-urls", value),
     initialClusterToken: value("initial-cluster-token"),
-    maxRequestBytes: Number(value("max-request-bytes")),
-    maxTxnOps: Number(value("max-txn-ops")),
-    maxConcurrentStreams: Number(value("max-concurrent-streams")),
+    maxRequestBytes,
+    maxTxnOps: whole("max-txn-ops"),
+    maxConcurrentStreams: whole("max-concurrent-streams"),
     keepaliveMinTimeMs: duration("grpc-keepalive-min-time"),
     keepaliveIntervalMs: duration("grpc-keepalive-interval"),
     keepaliveTimeoutMs: duration("grpc-keepalive-timeout"),
@@ -137,12 +159,20 @@ function toOptions(
       value("auto-compaction-retention"),
     ),
     logLevel: value("log-level") as LogLevel,
+    logFormat: value("log-format") === "console" ? "console" : "json",
+    logOutputs: value("log-outputs").split(","),
   };
 }
 
-function advertised(text: string): string[] {
-  if (text === "") return [];
-  return parseUrls("advertise-client-urls", text).map((url) => url.origin);
+/** An empty list is as good as none: what is not given has its default, which may be empty too. */
+function listenUrls(name: string, value: (name: string) => string): ListenUrl[] {
+  const text = value(name) || flagNamed(name).preset;
+  return text === "" ? [] : parseListenUrls(name, text);
+}
+
+function advertisedUrls(name: string, value: (name: string) => string): string[] {
+  const text = value(name) || flagNamed(name).preset;
+  return text === "" ? [] : parseAdvertisedUrls(name, text);
 }
 
 function checkTicks(heartbeatMs: number, electionMs: number): void {
@@ -154,16 +184,6 @@ function checkTicks(heartbeatMs: number, electionMs: number): void {
       `--election-timeout[${electionMs}ms] should be at least as 5 times as ` +
         `--heartbeat-interval[${heartbeatMs}ms]`,
     );
-  }
-}
-
-/** A listener binds an address, not a name. */
-function checkListenUrl(flag: string, url: URL): void {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const isAddress = /^[\d.]+$/.test(host) || host.includes(":") || host === "localhost";
-  if (!isAddress) throw new FlagError(`--${flag}: expected IP in URL for binding (${url.origin})`);
-  if (url.protocol === "https:") {
-    throw new FlagError(`--${flag}: https is not supported yet: ${url.origin}`);
   }
 }
 

@@ -1,4 +1,6 @@
-import { pino } from "pino";
+import { openSync } from "node:fs";
+import { isatty } from "node:tty";
+import { type DestinationStream, multistream, pino } from "pino";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "panic" | "fatal";
 
@@ -15,13 +17,23 @@ export type LogFields = Readonly<Record<string, unknown>>;
 /** A logger that says nothing, for embedders and tests. */
 export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
+/** One JSON object a line with etcd's keys, or lines that people read. */
+export type LogFormat = "json" | "console";
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** `default` and `stderr`, `stdout`, or the names of files to append to. */
+  readonly outputs: readonly string[];
+}
+
 /**
- * Writes JSON lines with etcd's keys (level, ts, msg) to a file descriptor, or lines for people
- * when it is a terminal. Lines leave at once: the last one before an exit counts most.
+ * Writes lines with etcd's keys (level, ts, msg); to a terminal always for people. Lines leave at
+ * once: the last one before an exit counts most.
+ * @throws Error when a file cannot be opened
  */
-export function newLogger(level: LogLevel, output: { fd: number; isTerminal: boolean }): Logger {
-  const destination = pino.destination({ dest: output.fd, sync: true });
-  const target = output.isTerminal ? { write: terminalWriter(destination) } : destination;
+export function newLogger({ level, format, outputs }: LogOptions): Logger {
+  const streams = outputs.map((output) => ({ level: "trace", stream: newStream(output, format) }));
   const lines = pino(
     {
       level: level === "panic" ? "fatal" : level,
@@ -30,7 +42,7 @@ export function newLogger(level: LogLevel, output: { fd: number; isTerminal: boo
       timestamp: () => `,"ts":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    target,
+    multistream(streams),
   );
   return {
     debug: (message, fields) => lines.debug(fields ?? {}, message),
@@ -40,7 +52,14 @@ export function newLogger(level: LogLevel, output: { fd: number; isTerminal: boo
   };
 }
 
-function terminalWriter(destination: { write(text: string): unknown }): (line: string) => void {
+function newStream(output: string, format: LogFormat): DestinationStream {
+  const isDefault = output === "default" || output === "stderr";
+  const fd = isDefault ? 2 : output === "stdout" ? 1 : openSync(output, "a");
+  const destination = pino.destination({ dest: fd, sync: true });
+  return format === "console" || isatty(fd) ? { write: terminalWriter(destination) } : destination;
+}
+
+function terminalWriter(destination: DestinationStream): (line: string) => void {
   return (line) => {
     const { level, ts, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
     const shown = Object.entries(fields).map(([name, value]) => ` ${name}=${show(value)}`);

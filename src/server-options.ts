@@ -1,4 +1,5 @@
-import type { LogLevel } from "./logger.ts";
+import type { ListenUrl } from "./listen-url.ts";
+import type { LogFormat, LogLevel } from "./logger.ts";
 import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
 
 /** Everything that a server can be told, with etcd's names; flags and embedders fill it in. */
@@ -6,8 +7,10 @@ export interface ServerOptions {
   readonly name: string;
   /** Undefined = in memory only. */
   readonly dataDir: string | undefined;
-  readonly listenClientUrls: readonly URL[];
+  readonly listenClientUrls: readonly ListenUrl[];
   readonly advertiseClientUrls: readonly string[];
+  /** More places that serve /metrics, /health and /version, and no gRPC. */
+  readonly listenMetricsUrls: readonly ListenUrl[];
   readonly initialAdvertisePeerUrls: readonly string[];
   readonly initialClusterToken: string;
   readonly maxRequestBytes: number;
@@ -19,4 +22,7 @@ export interface ServerOptions {
   readonly watchProgressNotifyIntervalMs: number;
   readonly autoCompaction: AutoCompactionOptions;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  /** `default` and `stderr`, `stdout`, or files to append to. */
+  readonly logOutputs: readonly string[];
 }

@@ -1,3 +1,4 @@
+import { lstatSync, unlinkSync } from "node:fs";
 import type { HttpHandler, MethodTable } from "./api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
 import { httpHandler } from "./api/http.ts";
@@ -15,6 +16,7 @@ import {
   WATCHERS_TOTAL_MAX,
 } from "./base/limits.ts";
 import { processFigures, transportFigures } from "./figures.ts";
+import type { ListenUrl } from "./listen-url.ts";
 import type { Logger } from "./logger.ts";
 import { NO_LEASES } from "./machine/lease-table.ts";
 import { random64, realClock, realRandom, realTimers } from "./outside.ts";
@@ -67,11 +69,13 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   }
   const { replica, hub, machine, identity } = opened;
   const listeners: Listener[] = [];
+  const metricsListeners: Listener[] = [];
   const clientUrls: string[] = [];
   const stopAutoCompaction = startAutoCompaction(options.autoCompaction, replica, realTimers);
   const close = async (): Promise<void> => {
     stopAutoCompaction();
-    await Promise.all(listeners.map((listener) => listener.drain(DRAIN_MS)));
+    const all = [...listeners, ...metricsListeners];
+    await Promise.all(all.map((listener) => listener.drain(DRAIN_MS)));
     await callback((done) => replica.stop(done));
     // The log gives up the folder itself, as the last thing it does.
     await callback((done) => opened.log.close(done));
@@ -110,6 +114,11 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
       const listener = newListener(options, methods, http);
       clientUrls.push(await listen(listener, url));
       listeners.push(listener);
+    }
+    for (const url of options.listenMetricsUrls) {
+      const listener = newListener(options, new Map(), http);
+      await listen(listener, url);
+      metricsListeners.push(listener);
     }
   } catch (error) {
     await close();
@@ -182,12 +191,16 @@ function newListener(options: ServerOptions, methods: MethodTable, http: HttpHan
 }
 
 /** Listens where the URL says, and returns the URL with the port that it really is. */
-async function listen(listener: Listener, url: URL): Promise<string> {
-  const port = url.port === "" ? 2379 : Number(url.port);
-  const address = await listener.listen({ host: url.hostname.replace(/^\[|\]$/g, ""), port });
-  const bound = new URL(url.href);
-  bound.port = String(address.port);
-  return bound.origin;
+async function listen(listener: Listener, { url, address }: ListenUrl): Promise<string> {
+  if ("path" in address) {
+    // What a server that was killed left behind. The socket of a live one goes as well, as with
+    // etcd: the lock of the data folder is what keeps two servers apart.
+    if (lstatSync(address.path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(address.path);
+    await listener.listen(address);
+    return url;
+  }
+  const bound = await listener.listen(address);
+  return url.replace(/\d+$/, String(bound.port));
 }
 
 function callback(run: (done: (error?: Error) => void) => void): Promise<void> {
