@@ -1,42 +1,74 @@
 import type { Segment } from "./segment.ts";
-import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
 
 /** So many small neighbours are put together even when all of them is needed. */
 const SMALL_RUN = 4;
+
+/** Held tombstones may take this share of what is needed before old segments are cleaned for them. */
+const HELD_SHARE_MAX = 0.25;
+
+interface Candidate {
+  readonly segment: Segment;
+  /** Bytes that a rewrite would copy. */
+  readonly liveBytes: number;
+  readonly mayBeRewritten: boolean;
+  /** Reason enough for a rewrite by itself. */
+  readonly isWorthIt: boolean;
+}
 
 /**
  * Neighbouring sealed segments that are worth rewriting together: less than half of them needed, or
  * small ones beside those, or a row of small ones; as many as fit one segment. The oldest such run;
  * empty when there is none.
+ *
+ * Tombstones that are held because older segments hold dead records count as needed until those are
+ * clean. When they take too much, every segment with dead records is worth it, oldest first.
  */
 export function chooseRun(list: readonly Segment[], segmentBytes: number): readonly Segment[] {
-  let run: Segment[] = [];
+  let run: Candidate[] = [];
   let live = 0;
-  for (let i = 0; i < list.length; i++) {
-    const segment = list[i] as Segment;
-    // The last file there is has to stay the log's open end until the one behind it is there.
-    const isFollowed = list[i + 1]?.listed === true;
-    const isCandidate =
-      segment.sealed && isFollowed && (isMostlyDead(segment) || isSmall(segment, segmentBytes));
-    const fits = live + segment.liveBytes <= segmentBytes;
+  for (const candidate of candidatesOf(list)) {
+    const { segment, liveBytes, mayBeRewritten, isWorthIt } = candidate;
+    const isCandidate = mayBeRewritten && (isWorthIt || isSmall(segment, segmentBytes));
+    const fits = live + liveBytes <= segmentBytes;
     if (isCandidate && (run.length === 0 || fits)) {
-      run.push(segment);
-      live += segment.liveBytes;
+      run.push(candidate);
+      live += liveBytes;
       continue;
     }
-    if (isWorthIt(run)) return run;
-    run = isCandidate ? [segment] : [];
-    live = run.length === 0 ? 0 : segment.liveBytes;
+    if (isRunWorthIt(run)) return run.map((one) => one.segment);
+    run = isCandidate ? [candidate] : [];
+    live = isCandidate ? liveBytes : 0;
   }
-  return isWorthIt(run) ? run : [];
+  return isRunWorthIt(run) ? run.map((one) => one.segment) : [];
 }
 
-function isWorthIt(run: readonly Segment[]): boolean {
-  return run.length >= SMALL_RUN || run.some(isMostlyDead);
+function candidatesOf(list: readonly Segment[]): readonly Candidate[] {
+  let live = 0;
+  let held = 0;
+  for (const segment of list) {
+    live += segment.liveBytes;
+    held += segment.heldBytes;
+  }
+  const isCrowded = held > live * HELD_SHARE_MAX;
+  let hasOlderDead = false;
+  return list.map((segment, i) => {
+    // The last file there is has to stay the log's open end until the one behind it is there.
+    const isFollowed = list[i + 1]?.listed === true;
+    const liveBytes = segment.liveBytes - (hasOlderDead ? 0 : segment.heldBytes);
+    const hasDead = segment.deadBytes > 0;
+    hasOlderDead ||= hasDead;
+    const isMostlyDead = liveBytes * 2 < segment.frameBytes;
+    return {
+      segment,
+      liveBytes,
+      mayBeRewritten: segment.sealed && isFollowed,
+      isWorthIt: isMostlyDead || (isCrowded && hasDead),
+    };
+  });
 }
 
-function isMostlyDead(segment: Segment): boolean {
-  return segment.liveBytes * 2 < segment.end - SEGMENT_HEADER_BYTES;
+function isRunWorthIt(run: readonly Candidate[]): boolean {
+  return run.length >= SMALL_RUN || run.some((candidate) => candidate.isWorthIt);
 }
 
 function isSmall(segment: Segment, segmentBytes: number): boolean {

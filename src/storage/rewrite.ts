@@ -9,7 +9,7 @@ import {
   writeFrameHeader,
 } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
-import type { Location, RecordView } from "./record.ts";
+import { RecordKind, type Location, type RecordView } from "./record.ts";
 import { chooseRun } from "./rewrite-choice.ts";
 import { Segment } from "./segment.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
@@ -22,8 +22,10 @@ import type { StoreIdentity } from "./store-identity.ts";
 const CHUNK_BYTES = 256 * 1024;
 
 export interface RewriteCallbacks {
-  /** Whether the index still needs the record where `record.location` says. Asked when it
-   * is copied and again when it has been. */
+  /**
+   * Whether the index still needs the record where `record.location` says. Asked when it is copied
+   * and again when it has been. A tombstone may stay all the same, see `LogRewrite`.
+   */
   keep(record: RecordView): boolean;
   /**
    * The record at `record.location` lies at `to` as well from now on; the old place can be read
@@ -68,6 +70,10 @@ type Phase = "copy" | "flush" | "swap" | "move" | "remove" | "over";
  * Until the swap is durable the old segments count, from then on the new one; a crash leaves one
  * set or the other, and opening removes the files that do not count. Records keep their bytes and
  * checksums. What is written is read back and checked while the index is told.
+ *
+ * A tombstone that nobody needs is dropped only when no older segment holds dead records. Else one
+ * of them may be a put of its key, and the next opening, which replays all that it finds, would
+ * bring the key back.
  */
 export class LogRewrite implements Rewrite {
   readonly #callbacks: RewriteCallbacks;
@@ -150,6 +156,7 @@ export class LogRewrite implements Rewrite {
   }
 
   #copy(budgetRecords: number): void {
+    const holdsTombstones = this.#host.segments.hasDeadBefore(this.#sources[0] as Segment);
     for (let budget = budgetRecords; budget > 0; budget--) {
       if (this.#at === this.#end && !this.#nextFrame()) {
         this.#phase = "flush";
@@ -160,7 +167,8 @@ export class LogRewrite implements Rewrite {
       const source = this.#sources[this.#source] as Segment;
       const start = this.#at;
       this.#at = this.#cursor.moveTo(reader.slab, start, source.number);
-      if (!this.#callbacks.keep(this.#cursor)) continue;
+      const isHeld = holdsTombstones && this.#cursor.kind === RecordKind.tombstone;
+      if (!isHeld && !this.#callbacks.keep(this.#cursor)) continue;
       if (this.#append(reader.slab, start, this.#at)) continue;
       // The chunk is full: this record comes first in the next step.
       this.#at = start;
@@ -308,8 +316,16 @@ export class LogRewrite implements Rewrite {
       const to = toLocation(target.number, reader.slab.fileStart + start);
       // It may have been released since it was copied.
       if (this.#callbacks.keep(this.#cursor)) this.#callbacks.moved(this.#cursor, to);
-      else this.#host.segments.release(to);
+      else this.#countUnneeded(target, to, this.#at - start);
     }
+  }
+
+  /** Counts a record that was copied and that the index does not need. */
+  #countUnneeded(target: Segment, to: Location, bytes: number): void {
+    const { segments } = this.#host;
+    const isHeld = this.#cursor.kind === RecordKind.tombstone && segments.hasDeadBefore(target);
+    if (isHeld) segments.hold(to, bytes);
+    else segments.release(to);
   }
 
   #remove(): void {

@@ -87,6 +87,20 @@ export class SegmentSet {
     segment.countDead(isResident ? recordBytes(slab, offset - slab.fileStart) : undefined);
   }
 
+  /** Counts a tombstone as held: dead, but hiding what older segments may hold. */
+  hold(location: Location, bytes: number): void {
+    this.#segment(Math.floor(location / SEGMENT_SPAN)).heldBytes += bytes;
+  }
+
+  /** Whether a segment older than this one holds records that are not needed any more. */
+  hasDeadBefore(segment: Segment): boolean {
+    for (const older of this.#list) {
+      if (older === segment) return false;
+      if (older.deadBytes > 0) return true;
+    }
+    return false;
+  }
+
   scan(from: Revision, visit: Visit): boolean {
     let first = this.#list.length - 1;
     while (first > 0 && !startsBelow(this.#list[first] as Segment, from)) first--;

@@ -42,6 +42,11 @@ export class Segment {
   frames = 0;
   records = 0;
   deadBytes = 0;
+  /**
+   * Bytes of tombstones that the index no longer needs, but a restart does: an older segment may
+   * hold dead puts of their keys, which would come back to life without them.
+   */
+  heldBytes = 0;
 
   readonly index: SparseIndex = new SparseIndex();
   /** Resident pieces, in order and without gaps: the newest part of the segment. */
@@ -103,6 +108,11 @@ export class Segment {
   /** A record's share of frame headers. */
   get overheadPerRecord(): number {
     return this.records === 0 ? 0 : (this.frames * FRAME_HEADER_BYTES) / this.records;
+  }
+
+  /** Bytes of everything behind the header. */
+  get frameBytes(): number {
+    return this.end - SEGMENT_HEADER_BYTES;
   }
 
   /** Counts a record of so many bytes as dead; undefined: as large as the average. */

@@ -1,0 +1,206 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { assert } from "../../src/base/assert.ts";
+import { parseKeyRange } from "../../src/base/key-range.ts";
+import { toRevision } from "../../src/base/revision.ts";
+import { parseKeyValue } from "../../src/mvcc/key-value.ts";
+import { MvccStore } from "../../src/mvcc/store.ts";
+import { LogStore } from "../../src/storage/log-store.ts";
+import { MemoryDisk } from "../../src/storage/memory-disk.ts";
+
+const ALL = parseKeyRange(Uint8Array.of(0), Uint8Array.of(0));
+
+/** Segments of a few records, so that a short history already fills many. */
+const OPTIONS = {
+  segmentBytes: 600,
+  residentBytes: 4096,
+  slabBytes: 512,
+  identity: { clusterId: 1n, memberId: 2n, name: "test", secret: 3n },
+};
+
+/** The index over the real log, on a disk in memory that outlives it. */
+class StoreOnLog {
+  readonly #disk = new MemoryDisk();
+  #log: LogStore;
+  store: MvccStore;
+
+  constructor() {
+    [this.#log, this.store] = this.#open();
+  }
+
+  put(key: string, value: string): void {
+    const txn = this.store.begin();
+    txn.put(Buffer.from(key), Buffer.from(value), 0n);
+    txn.end();
+    this.#commit();
+  }
+
+  delete(key: string): void {
+    const txn = this.store.begin();
+    txn.delete({ kind: "single", key: Buffer.from(key) });
+    txn.end();
+    this.#commit();
+  }
+
+  compact(revision: number): void {
+    if (revision <= this.store.compacted) return;
+    this.store.compact(toRevision(revision));
+    this.#commit();
+    this.removeAll();
+  }
+
+  removeAll(): void {
+    while (this.store.compactionStep(5) === "more");
+    this.#commit();
+  }
+
+  /** Rewrites files until there is nothing left that is worth it; returns how many rewrites. */
+  rewriteAll(): number {
+    for (let count = 0; ; count++) {
+      assert(count < 1000, "rewriting comes to an end");
+      const rewrite = this.#log.startRewrite({
+        keep: (record) => this.store.isLive(record),
+        moved: (record, to) => this.store.moved(record, to),
+        wake: () => {},
+      });
+      if (rewrite === undefined) return count;
+      while (rewrite.step(3) !== "done");
+    }
+  }
+
+  reopen(): void {
+    this.#log.close((error) => assert(error === undefined, "the log closes"));
+    [this.#log, this.store] = this.#open();
+  }
+
+  get bytesOnDisk(): number {
+    return this.#log.bytesOnDisk;
+  }
+
+  /** What is alive at a revision, as text. */
+  alive(at: number = this.store.head): readonly string[] {
+    const found: string[] = [];
+    this.store.visit(ALL, toRevision(at), (slot) => {
+      const { key, value, version } = parseKeyValue(this.store.keyValue(slot));
+      found.push(`${textOf(key)}=${textOf(value)} v${version} @${this.store.modRevision(slot)}`);
+      return true;
+    });
+    return found;
+  }
+
+  #open(): [LogStore, MvccStore] {
+    let log: LogStore | undefined;
+    const opened = (): LogStore => {
+      assert(log !== undefined, "the log is read when it is open");
+      return log;
+    };
+    const store: MvccStore = new MvccStore(
+      {
+        append: (kind, main, sub, length) => opened().append(kind, main, sub, length),
+        get appendedAt() {
+          return opened().appendedAt;
+        },
+        read: (location) => opened().read(location),
+        scan: (from, visit) => opened().scan(from, visit),
+        release: (location) => opened().release(location),
+      },
+      { hashSeed: 5 },
+    );
+    log = LogStore.open(this.#disk, OPTIONS, (record) => store.replay(record));
+    store.replayed();
+    return [log, store];
+  }
+
+  #commit(): void {
+    this.#log.commit((error) => assert(error === undefined, "a memory disk does not fail"));
+  }
+}
+
+test("a deleted key stays deleted when only the file with its tombstone is rewritten", () => {
+  const subject = new StoreOnLog();
+  // The first file holds the put and much that stays needed, so it is not rewritten.
+  subject.put("gone", "x");
+  for (let i = 0; i < 8; i++) subject.put(`stays${i}`, "y".repeat(40));
+  // The next files hold the tombstone and much that is not needed.
+  for (let i = 0; i < 30; i++) subject.put("hot", `${i}`.repeat(20));
+  subject.delete("gone");
+  for (let i = 0; i < 30; i++) subject.put("hot", `${i}`.repeat(20));
+  subject.compact(subject.store.head);
+  const alive = subject.alive();
+  expect(subject.rewriteAll()).toBeGreaterThan(0);
+  expect(subject.alive()).toEqual(alive);
+  subject.reopen();
+  expect(subject.alive()).toEqual(alive);
+  subject.removeAll();
+  expect(subject.alive()).toEqual(alive);
+  subject.store.checkInvariants();
+});
+
+test("puts and deletes of short-lived keys do not fill the disk beside a few that stay", () => {
+  const subject = new StoreOnLog();
+  const empty = subject.bytesOnDisk;
+  for (let round = 0; round < 60; round++) {
+    subject.put(`stays${round}`, "y");
+    for (let i = 0; i < 20; i++) subject.put(`lease${round}/${i}`, "z".repeat(30));
+    for (let i = 0; i < 20; i++) subject.delete(`lease${round}/${i}`);
+    subject.compact(subject.store.head);
+    subject.rewriteAll();
+  }
+  expect(subject.alive().length).toBe(60);
+  // 60 keys of about 40 bytes with their headers; the 2,400 changes took more than 100 kB.
+  expect(subject.bytesOnDisk - empty).toBeLessThan(10_000);
+  subject.reopen();
+  expect(subject.alive().length).toBe(60);
+});
+
+const KEYS = ["a", "b", "c", "d", "e", "f"];
+const action = fc.oneof(
+  {
+    arbitrary: fc.record({
+      kind: fc.constant("put" as const),
+      key: fc.constantFrom(...KEYS),
+      length: fc.constantFrom(0, 10, 100, 700),
+    }),
+    weight: 8,
+  },
+  {
+    arbitrary: fc.record({ kind: fc.constant("delete" as const), key: fc.constantFrom(...KEYS) }),
+    weight: 5,
+  },
+  { arbitrary: fc.record({ kind: fc.constant("compact" as const), back: fc.nat(5) }), weight: 2 },
+  { arbitrary: fc.constant({ kind: "rewrite" as const }), weight: 2 },
+  { arbitrary: fc.constant({ kind: "reopen" as const }), weight: 1 },
+);
+
+test("what is alive at any kept revision survives compaction, rewriting and restarts", () => {
+  fc.assert(
+    fc.property(fc.array(action, { minLength: 10, maxLength: 150 }), (actions) => {
+      const subject = new StoreOnLog();
+      const states = new Map<number, readonly string[]>();
+      for (const one of actions) {
+        if (one.kind === "put") {
+          subject.put(one.key, "v".repeat(one.length));
+        } else if (one.kind === "delete") {
+          subject.delete(one.key);
+        } else if (one.kind === "compact") {
+          subject.compact(Math.max(subject.store.head - one.back, 0));
+        } else if (one.kind === "rewrite") {
+          subject.removeAll();
+          subject.rewriteAll();
+        } else {
+          subject.reopen();
+        }
+        states.set(subject.store.head, states.get(subject.store.head) ?? subject.alive());
+        for (let at = Math.max(subject.store.compacted, 1); at <= subject.store.head; at++) {
+          expect(subject.alive(at)).toEqual(states.get(at) ?? []);
+        }
+      }
+      subject.store.checkInvariants();
+    }),
+    { numRuns: 60 },
+  );
+}, 30_000);
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString();
+}
