@@ -1,7 +1,8 @@
 import type { HttpHandler, HttpResponse } from "../api/call.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { encodeHeaderBlock, type HeaderField } from "./header-block.ts";
 import { headerOf } from "./http2/request-head.ts";
-import type { Stream, StreamConsumer, StreamHost } from "./http2/stream.ts";
+import type { Resumable, Stream, StreamConsumer, StreamHost } from "./http2/stream.ts";
 
 /** Answers of our own to requests that never reach the handler. */
 const TOO_LARGE: HttpResponse = {
@@ -16,12 +17,12 @@ const STOPPING: HttpResponse = {
 };
 
 /** An HTTP/2 request that is not gRPC: the whole body is collected, then answered in one piece. */
-export class PlainExchange implements StreamConsumer {
+export class PlainExchange implements StreamConsumer, Resumable {
   readonly #host: StreamHost;
   readonly #stream: Stream;
   readonly #handler: HttpHandler;
   readonly #bodyBytesMax: number;
-  readonly #pieces: Buffer[] = [];
+  readonly #body: ByteQueue = new ByteQueue();
   #isOver = false;
 
   constructor(host: StreamHost, stream: Stream, handler: HttpHandler, bodyBytesMax: number) {
@@ -33,18 +34,29 @@ export class PlainExchange implements StreamConsumer {
 
   data(bytes: Buffer, start: number, end: number, isLast: boolean): void {
     if (this.#isOver) return;
-    if (end > start) this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
-    const { receivedBytes, head } = this.#stream;
+    if (end > start) this.#body.push(bytes, start, end);
+    const { receivedBytes } = this.#stream;
     if (receivedBytes > this.#bodyBytesMax || !this.#host.hold(this.#stream, receivedBytes, 0)) {
       this.#respond(TOO_LARGE);
       return;
     }
-    if (!isLast) return;
+    if (isLast) this.resume();
+  }
+
+  /** Hands the request on, unless the client has so much to read already that it may wait. */
+  resume(): void {
+    if (this.#isOver) return;
+    if (this.#host.isCongested) {
+      this.#host.hold(this.#stream, this.#body.length, this.#body.length);
+      this.#host.afterCongestion(this);
+      return;
+    }
+    const { head } = this.#stream;
     const request = {
       method: head.method,
       target: head.path,
       header: (name: string): string | undefined => headerOf(head, name),
-      body: Buffer.concat(this.#pieces),
+      body: this.#body.view(),
     };
     this.#handler(request, (response) => this.#respond(response));
   }

@@ -1,6 +1,7 @@
 import type { StreamCall, StreamHandler } from "../api/call.ts";
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import { GrpcCode } from "../base/errors.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { Deadline } from "./deadline-queue.ts";
 import { GRPC_HEADERS, grpcTrailers, grpcTrailersOnly } from "./header-block.ts";
 import { ErrorCode } from "./http2/frames.ts";
@@ -35,8 +36,11 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
   #isPaused = false;
   /** Whether `resume` will be called. */
   #isResuming = false;
-  #withheld: Buffer[] = [];
+  /** Request bytes that wait; made when some have to for the first time. */
+  #withheld: ByteQueue | undefined;
   #hasEnd = false;
+  /** Whether the handler was told to wait and is owed a `drained`. */
+  #owesDrained = false;
   #deadline: Deadline | undefined;
 
   constructor(host: StreamHost, stream: Stream, served: StreamMethod, context: CallContext) {
@@ -45,7 +49,7 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
     this.#served = served;
     this.#context = context;
     this.#splitter = new MessageSplitter(context.messageBytesMax);
-    stream.isBodyTimed = false;
+    stream.isStreaming = true;
     served.counters.started++;
   }
 
@@ -66,20 +70,23 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
   data(bytes: Buffer, start: number, end: number, isLast: boolean): void {
     if (this.#isOver) return;
     this.#hasEnd = isLast;
-    const mustWait = this.#withheld.length > 0 || !this.#isReady();
+    const mustWait = this.#withheldBytes > 0 || !this.#isReady();
     const at = mustWait ? start : this.#splitter.push(bytes, start, end, this);
     if (this.#isOver) return;
-    if (at < end) this.#withheld.push(Buffer.from(bytes.subarray(at, end)));
+    if (at < end) {
+      this.#withheld ??= new ByteQueue();
+      this.#withheld.push(bytes, at, end);
+    }
     this.#settle();
   }
 
   resume(): void {
     this.#isResuming = false;
-    while (!this.#isOver && this.#isReady() && this.#withheld.length > 0) {
-      const piece = this.#withheld[0] as Buffer;
-      const at = this.#splitter.push(piece, 0, piece.length, this);
-      if (at === piece.length) this.#withheld.shift();
-      else this.#withheld[0] = piece.subarray(at);
+    const withheld = this.#withheld;
+    if (this.#isOver || withheld === undefined) return;
+    if (this.#isReady()) {
+      const bytes = withheld.view();
+      withheld.drop(this.#splitter.push(bytes, 0, bytes.length, this));
     }
     if (!this.#isOver) this.#settle();
   }
@@ -95,23 +102,33 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
   }
 
   drained(): void {
-    if (!this.#isOver) this.#handler?.drained();
+    if (this.#owesDrained) {
+      this.#owesDrained = false;
+      if (!this.#isOver) this.#handler?.drained();
+    }
+    if (this.#withheldBytes > 0) this.resume();
   }
 
   #isReady(): boolean {
-    return !this.#isPaused && !this.#host.isCongested;
+    return !this.#isPaused && !this.#host.sender.mustReadFirst(this.#stream);
+  }
+
+  get #withheldBytes(): number {
+    return this.#withheld === undefined ? 0 : this.#withheld.length;
   }
 
   /** Accounts for what is withheld, and passes the end on when nothing is. */
   #settle(): void {
-    let bytes = 0;
-    for (const piece of this.#withheld) bytes += piece.length;
+    const bytes = this.#withheldBytes;
     if (!this.#host.hold(this.#stream, bytes + this.#splitter.heldBytes, bytes)) {
       this.#break(GrpcCode.resourceExhausted, HELD_TOO_MUCH_TEXT);
       return;
     }
     if (bytes > 0) {
-      if (!this.#isPaused) this.#resumeLater();
+      if (this.#isPaused) return;
+      if (this.#host.sender.mustReadFirst(this.#stream)) {
+        this.#host.sender.tellWhenRead(this.#stream);
+      } else this.#resumeLater();
     } else if (this.#hasEnd) this.#end();
   }
 
@@ -151,7 +168,7 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
 
   /** Asking is enough to be told by `drained` when it turns true. */
   get writable(): boolean {
-    return !this.#isOver && this.#host.sender.hasRoom(this.#stream);
+    return this.#hasRoom();
   }
 
   send(message: Uint8Array): void {
@@ -162,11 +179,18 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
   }
 
   offer(head: Uint8Array, headLength: number, body: Uint8Array): boolean {
-    if (this.#isOver || !this.#host.sender.hasRoom(this.#stream)) return false;
+    if (!this.#hasRoom()) return false;
     this.#sendHeaders();
     this.#served.counters.messagesSent++;
     this.#host.sender.message(this.#stream, head, headLength, body);
     return true;
+  }
+
+  #hasRoom(): boolean {
+    if (this.#isOver) return false;
+    if (this.#host.sender.hasRoom(this.#stream)) return true;
+    this.#owesDrained = true;
+    return false;
   }
 
   end(code: GrpcCode, message: string): void {
@@ -179,7 +203,7 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
 
   pauseRequests(paused: boolean): void {
     this.#isPaused = paused;
-    if (!paused && !this.#isOver && this.#withheld.length > 0) this.#resumeLater();
+    if (!paused && !this.#isOver && this.#withheldBytes > 0) this.#resumeLater();
   }
 
   #sendHeaders(): void {
@@ -208,7 +232,7 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
 
   #finish(code: GrpcCode): void {
     this.#isOver = true;
-    this.#withheld = [];
+    this.#withheld = undefined;
     this.#served.counters.handled[code] = (this.#served.counters.handled[code] ?? 0) + 1;
     if (this.#deadline !== undefined) this.#context.deadlines.clear(this.#deadline);
   }

@@ -97,7 +97,7 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
     if (this.#host.isCongested) {
       this.#request = copyBytes(request);
       this.#host.hold(this.#stream, request.length, request.length);
-      this.#host.later(this);
+      this.#host.afterCongestion(this);
       return;
     }
     this.#served.counters.messagesReceived++;

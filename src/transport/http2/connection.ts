@@ -15,14 +15,15 @@ import {
 } from "./frames.ts";
 import { Keepalive } from "./keepalive.ts";
 import {
+  ANSWERS_QUEUE_BYTES_MAX,
   CLOSE_LINGER_MS,
   CONNECTION_HELD_REQUEST_BYTES_MAX,
-  CONNECTION_QUEUE_BYTES_MAX,
   CONNECTION_RECEIVE_WINDOW_BYTES,
   FRAME_BYTES_MAX,
   HANDSHAKE_TIMEOUT_MS,
   HEADER_LIST_BYTES_MAX,
   HEADER_TABLE_BYTES_MAX,
+  OUTPUT_BACKLOG_BYTES_MAX,
   STREAM_RECEIVE_WINDOW_BYTES,
   WINDOW_BYTES_INITIAL,
   WINDOW_BYTES_MAX,
@@ -67,8 +68,10 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   #peerTableBytes = HEADER_TABLE_BYTES_MAX;
   #isDirty = false;
   #bytesCounted = 0;
-  /** Work that waits for the end of the turn, or of congestion. */
+  /** Work that waits for the end of the turn. */
   #later: Resumable[] = [];
+  /** Requests that wait for the end of congestion, oldest first. */
+  #congested: Resumable[] = [];
   /** Streams that have room again and are to be told at the end of the turn. */
   #roomy: Stream[] = [];
   readonly #keepalive: Keepalive;
@@ -110,7 +113,7 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   }
 
   get isCongested(): boolean {
-    return this.sender.waitingBytes > CONNECTION_QUEUE_BYTES_MAX;
+    return this.sender.answerBytes > ANSWERS_QUEUE_BYTES_MAX;
   }
 
   /** Announces the end: open streams go on, new ones are refused; closes when none is left. */
@@ -263,6 +266,10 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     this.wrote();
   }
 
+  afterCongestion(task: Resumable): void {
+    this.#congested.push(task);
+  }
+
   reset(stream: Stream, code: ErrorCode): void {
     this.writeReset(stream.id, code);
     this.#remove(stream, "reset-by-us");
@@ -315,14 +322,24 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     for (const stream of roomy) {
       if (!stream.isClosed) stream.consumer?.drained();
     }
-    if (this.#later.length > 0 && !this.isCongested) {
-      const later = this.#later;
-      this.#later = [];
-      for (const task of later) task.resume();
-    }
+    const later = this.#later;
+    if (later.length > 0) this.#later = [];
+    for (const task of later) task.resume();
+    if (this.#congested.length > 0) this.#resumeCongested();
     this.#isDirty = false;
     this.#flushOutput();
-    if (this.#roomy.length > 0 || (this.#later.length > 0 && !this.isCongested)) this.wrote();
+    if (this.#roomy.length > 0 || this.#later.length > 0) this.wrote();
+  }
+
+  /** As many as may before the client has too much to read again; the others keep their place. */
+  #resumeCongested(): void {
+    let resumed = 0;
+    for (const task of this.#congested) {
+      if (this.isCongested) break;
+      task.resume();
+      resumed++;
+    }
+    if (resumed > 0) this.#congested.splice(0, resumed);
   }
 
   #flushOutput(): void {
@@ -334,7 +351,7 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
 
   #onWritten(): void {
     this.sender.pump();
-    if (this.#later.length > 0) this.wrote();
+    if (this.#congested.length > 0 && !this.isCongested) this.wrote();
     this.#endWhenWritten();
   }
 
@@ -345,6 +362,10 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     this.#keepalive.lastReadMs = this.nowMs;
     try {
       this.#reader.read(this.#prefaceBytes < CLIENT_PREFACE.length ? this.#preface(chunk) : chunk);
+      if (this.#output.backlogBytes > OUTPUT_BACKLOG_BYTES_MAX) {
+        throw new ConnectionError(ErrorCode.enhanceYourCalm, "answers are not read");
+      }
+      if (this.#congested.length > 0 && !this.isCongested) this.wrote();
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.fail(error);

@@ -132,6 +132,15 @@ test("a field larger than the table empties it", () => {
   expect(decoder.tableBytes).toBe(0);
 });
 
+test("a table as small as its content keeps it, one byte less evicts", () => {
+  const decoder = new HpackDecoder();
+  decode(decoder, literal(0x40, "a", "b"));
+  decode(decoder, Buffer.of(0x3f, 34 - 31));
+  expect(decoder.tableBytes).toBe(34);
+  decode(decoder, Buffer.of(0x3f, 33 - 31));
+  expect(decoder.tableBytes).toBe(0);
+});
+
 test("a list that is too large keeps no more than the limit, and the table stays right", () => {
   const decoder = new HpackDecoder();
   const many = Buffer.concat(Array<Buffer>(HEADER_FIELDS_MAX + 50).fill(hex("82")));

@@ -60,10 +60,23 @@ export const STREAM_QUEUE_BYTES_MAX: number = 16 * KiB;
  */
 export const SOCKET_BACKLOG_BYTES_MAX: number = 4 * MiB;
 /**
- * Bytes that wait on one connection in all, for windows or for the socket. Beyond: `offer` says no
- * and further requests wait until the client has read.
+ * Bytes of unary and HTTP answers that wait on one connection, for windows or for the socket.
+ * Beyond: further requests wait until the client has read.
  */
-export const CONNECTION_QUEUE_BYTES_MAX: number = 16 * MiB;
+export const ANSWERS_QUEUE_BYTES_MAX: number = 16 * MiB;
+/**
+ * Bytes that all streaming calls of one connection have waiting. Beyond: `offer` takes only a
+ * message that can begin to leave at once, and requests wait on the streams that are not read.
+ */
+export const STREAMS_QUEUE_BYTES_MAX: number = 16 * MiB;
+/** The same for whole messages of streams whose client does read. Beyond: `offer` says no. */
+export const STREAMS_QUEUE_BYTES_HARD_MAX: number = 64 * MiB;
+/**
+ * Bytes of any kind given to the socket and not yet taken by the kernel: DATA stops long before, so
+ * these are answers to requests that a client sends without reading. Beyond: ENHANCE_YOUR_CALM,
+ * close.
+ */
+export const OUTPUT_BACKLOG_BYTES_MAX: number = 8 * MiB;
 /** What one stream may send before the next that waits has its turn. */
 export const STREAM_QUANTUM_BYTES: number = 16 * KiB;
 /** Bodies at least this long go out by reference (writev), shorter ones are copied. */

@@ -228,7 +228,7 @@ export class RequestSide {
     this.#context.counters.streamsOpen++;
     stream.consumer = this.#context.open(this.#host, stream);
     if (isEnd) stream.consumer?.data(NO_BYTES, 0, 0, true);
-    else if (stream.isBodyTimed && this.#bodyDeadline.index < 0) {
+    else if (!stream.isStreaming && this.#bodyDeadline.index < 0) {
       const atMs = stream.openedAtMs + REQUEST_BODY_TIMEOUT_MS;
       this.#context.deadlines.set(this.#bodyDeadline, atMs);
     }
@@ -238,7 +238,7 @@ export class RequestSide {
   #resetSlowRequests(): void {
     const nowMs = this.#context.clock.monotonicMs();
     for (const stream of this.#table.values()) {
-      if (!stream.isBodyTimed || stream.hasWholeRequest) continue;
+      if (stream.isStreaming || stream.hasWholeRequest) continue;
       const dueMs = stream.openedAtMs + REQUEST_BODY_TIMEOUT_MS;
       if (dueMs > nowMs) {
         this.#context.deadlines.set(this.#bodyDeadline, dueMs);

@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConnectionError, FrameType } from "./frames.ts";
 import {
-  CONNECTION_QUEUE_BYTES_MAX,
   SOCKET_BACKLOG_BYTES_MAX,
   STREAM_QUEUE_BYTES_MAX,
+  STREAMS_QUEUE_BYTES_HARD_MAX,
+  STREAMS_QUEUE_BYTES_MAX,
 } from "./limits.ts";
 import { ChunkPool, Output } from "./output.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -264,15 +265,61 @@ describe("room", () => {
 
   test("a message of any size is taken on an empty stream", () => {
     const bench = new Bench();
-    const stream = bench.stream(1);
+    const stream = streaming(bench, 1);
     expect(bench.sender.hasRoom(stream)).toBe(true);
-    message(bench, stream, CONNECTION_QUEUE_BYTES_MAX * 2);
-    const other = bench.stream(3);
+    message(bench, stream, STREAMS_QUEUE_BYTES_MAX * 2);
+    const other = streaming(bench, 3);
     expect(bench.sender.hasRoom(other)).toBe(false);
     stream.state = "closed";
     bench.sender.drop(stream);
     expect(bench.roomy).toEqual([3]);
   });
+
+  test("what lies still on some streams is no matter to one whose client reads", () => {
+    const bench = new Bench();
+    bench.sender.setInitialWindow(0, []);
+    const still = streaming(bench, 1);
+    message(bench, still, STREAMS_QUEUE_BYTES_MAX);
+    const read = streaming(bench, 3);
+    expect(bench.sender.hasRoom(read)).toBe(false);
+    bench.sender.grantStream(read, 100);
+    expect(bench.roomy).toEqual([3]);
+    expect(bench.sender.hasRoom(read)).toBe(true);
+    message(bench, still, STREAMS_QUEUE_BYTES_HARD_MAX);
+    expect(bench.sender.hasRoom(read)).toBe(false);
+    expect(bench.sender.mustReadFirst(read)).toBe(false);
+    expect(bench.sender.mustReadFirst(still)).toBe(true);
+    bench.sender.drop(still);
+    expect(bench.roomy).toEqual([3, 3]);
+  });
+
+  test("a stream refused with something queued hears when that is gone, whatever others have", () => {
+    const bench = new Bench();
+    bench.sender.setInitialWindow(0, []);
+    message(bench, streaming(bench, 1), STREAMS_QUEUE_BYTES_MAX);
+    const read = streaming(bench, 3);
+    message(bench, read, 95);
+    expect(bench.sender.hasRoom(read)).toBe(false);
+    bench.sender.grantStream(read, 50);
+    expect(bench.roomy).toEqual([]);
+    bench.sender.grantStream(read, 51);
+    expect(bench.roomy).toEqual([3]);
+  });
+
+  test("answers and streams have bounds of their own", () => {
+    const bench = new Bench();
+    bench.sender.setInitialWindow(0, []);
+    message(bench, streaming(bench, 1), STREAMS_QUEUE_BYTES_MAX);
+    expect(bench.sender.answerBytes).toBe(0);
+    message(bench, bench.stream(3), 995);
+    expect(bench.sender.answerBytes).toBe(1000);
+  });
+
+  function streaming(bench: Bench, id: number): Stream {
+    const stream = bench.stream(id);
+    stream.isStreaming = true;
+    return stream;
+  }
 });
 
 describe("headers", () => {

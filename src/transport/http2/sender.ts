@@ -2,13 +2,14 @@ import { copyBytes } from "../../base/bytes.ts";
 import { ConnectionError, ErrorCode, Flag, FRAME_HEADER_BYTES, FrameType } from "./frames.ts";
 import { writeUint32 } from "./frames.ts";
 import {
-  CONNECTION_QUEUE_BYTES_MAX,
   FRAME_BYTES_MAX,
   REFERENCE_BYTES_MIN,
   SENT_DATA_FRAME_BYTES_MAX,
   SOCKET_BACKLOG_BYTES_MAX,
   STREAM_QUANTUM_BYTES,
   STREAM_QUEUE_BYTES_MAX,
+  STREAMS_QUEUE_BYTES_HARD_MAX,
+  STREAMS_QUEUE_BYTES_MAX,
   WINDOW_BYTES_INITIAL,
   WINDOW_BYTES_MAX,
 } from "./limits.ts";
@@ -59,9 +60,13 @@ export class Sender {
   /** The round of waiting streams; those before `#waitingFirst` have had their turn. */
   #waiting: Stream[] = [];
   #waitingFirst = 0;
-  #queuedBytes = 0;
+  /** Bytes in the queues of streaming calls, and of all others. */
+  #streamBytes = 0;
+  #answerBytes = 0;
   /** Streams that wait for the connection to have room, not for their own queue. */
   #refused: Stream[] = [];
+  /** Whether a walk over these may find some that may go on although the queues are full. */
+  #isReleaseLikely = false;
   #headerFrames = 0;
 
   constructor(output: Output, events: SenderEvents) {
@@ -74,9 +79,9 @@ export class Sender {
     return this.#initialWindow;
   }
 
-  /** Bytes that wait for this client, in queues and at the socket. */
-  get waitingBytes(): number {
-    return this.#queuedBytes + this.#output.backlogBytes;
+  /** Bytes of answers that wait for this client, in queues and at the socket. */
+  get answerBytes(): number {
+    return this.#answerBytes + this.#output.backlogBytes;
   }
 
   /** HEADERS and DATA frames sent so far. */
@@ -177,22 +182,48 @@ export class Sender {
     this.#events.wrote();
   }
 
-  /** Whether more of this stream's messages are welcome; when not, `hasRoomAgain` follows once. */
+  /**
+   * Whether more of this stream's messages are welcome; when not, `hasRoomAgain` follows once. What
+   * other streams have waiting does not count against one whose client reads, or those who lie
+   * still would silence all streams of their connection.
+   */
   hasRoom(stream: Stream): boolean {
+    if (this.#hasRoomNow(stream)) return true;
     if (stream.queuedBytes > STREAM_QUEUE_BYTES_MAX) {
-      if (stream.drainWanted === "no") stream.drainWanted = "queue";
+      stream.drainWanted = "queue";
       return false;
     }
-    if (this.#hasConnectionRoom()) return true;
-    if (stream.drainWanted !== "connection") this.#refused.push(stream);
     stream.drainWanted = "connection";
+    if (this.#isBacklogged()) this.#isReleaseLikely = true;
+    if (!stream.isRefused) this.#refused.push(stream);
+    stream.isRefused = true;
     return false;
+  }
+
+  #hasRoomNow(stream: Stream): boolean {
+    const queued = stream.queuedBytes;
+    if (queued > STREAM_QUEUE_BYTES_MAX || this.#isBacklogged()) return false;
+    if (this.#streamBytes < STREAMS_QUEUE_BYTES_MAX) return true;
+    if (queued > 0 || stream.sendWindow <= 0 || this.#window <= 0) return false;
+    return this.#streamBytes < STREAMS_QUEUE_BYTES_HARD_MAX;
+  }
+
+  /** Whether the stream's client should read what waits on it before it asks for more. */
+  mustReadFirst(stream: Stream): boolean {
+    const queued = stream.queuedBytes;
+    if (queued === 0 || this.#streamBytes < STREAMS_QUEUE_BYTES_MAX) return false;
+    return queued > STREAM_QUEUE_BYTES_MAX || this.#streamBytes > STREAMS_QUEUE_BYTES_HARD_MAX;
+  }
+
+  /** `hasRoomAgain` follows once when some of what waits on the stream has been sent. */
+  tellWhenRead(stream: Stream): void {
+    stream.drainWanted = "queue";
   }
 
   /** Forgets what a closed stream has queued. */
   drop(stream: Stream): void {
     if (stream.queue === undefined) return;
-    this.#queuedBytes -= stream.queue.bytes;
+    this.#count(stream, -stream.queue.bytes);
     stream.queue.clear();
     this.#releaseRefused();
   }
@@ -203,6 +234,7 @@ export class Sender {
     if (this.#window > WINDOW_BYTES_MAX) {
       throw new ConnectionError(ErrorCode.flowControlError, "connection window overflow");
     }
+    this.#isReleaseLikely = true;
     this.pump();
   }
 
@@ -212,6 +244,7 @@ export class Sender {
     stream.sendWindow += bytes;
     this.#wait(stream);
     this.pump();
+    this.#releaseIfRoom(stream);
     return true;
   }
 
@@ -226,6 +259,7 @@ export class Sender {
       }
       this.#wait(stream);
     }
+    this.#isReleaseLikely = true;
     this.pump();
   }
 
@@ -259,11 +293,13 @@ export class Sender {
     return this.#window > 0 && this.#output.backlogBytes < SOCKET_BACKLOG_BYTES_MAX;
   }
 
-  #hasConnectionRoom(): boolean {
-    return (
-      this.#output.backlogBytes < SOCKET_BACKLOG_BYTES_MAX &&
-      this.#queuedBytes < CONNECTION_QUEUE_BYTES_MAX
-    );
+  #isBacklogged(): boolean {
+    return this.#output.backlogBytes >= SOCKET_BACKLOG_BYTES_MAX;
+  }
+
+  #count(stream: Stream, bytes: number): void {
+    if (stream.isStreaming) this.#streamBytes += bytes;
+    else this.#answerBytes += bytes;
   }
 
   /** Whether `bytes` of this stream may go out at once, as (part of) one frame. */
@@ -280,11 +316,8 @@ export class Sender {
   #enqueue(stream: Stream, first: Uint8Array, second: Uint8Array | undefined): void {
     stream.queue ??= new SendQueue();
     stream.queue.push(first);
-    this.#queuedBytes += first.length;
-    if (second !== undefined) {
-      stream.queue.push(second);
-      this.#queuedBytes += second.length;
-    }
+    if (second !== undefined) stream.queue.push(second);
+    this.#count(stream, first.length + (second === undefined ? 0 : second.length));
     this.#wait(stream);
     this.pump();
   }
@@ -302,7 +335,7 @@ export class Sender {
     if (allowed <= 0) return;
     this.#window -= allowed;
     stream.sendWindow -= allowed;
-    this.#queuedBytes -= allowed;
+    this.#count(stream, -allowed);
     while (allowed > 0) {
       const bytes = Math.min(allowed, this.#frameBytesMax);
       this.#output.data(stream.id, bytes, this.#frameBytesMax);
@@ -317,10 +350,7 @@ export class Sender {
     const queued = stream.queuedBytes;
     if (queued > 0) this.#wait(stream);
     else if (stream.ending !== undefined) this.#writeEnding(stream, stream.ending);
-    if (stream.drainWanted === "queue" && queued <= STREAM_QUEUE_BYTES_MAX) {
-      stream.drainWanted = "no";
-      this.#events.hasRoomAgain(stream);
-    }
+    this.#releaseIfRoom(stream);
   }
 
   #writeEnding(stream: Stream, ending: Uint8Array | "end"): void {
@@ -359,15 +389,33 @@ export class Sender {
     }
   }
 
+  /** Costs a walk only when it is likely to find somebody: there is room, or the socket took all. */
   #releaseRefused(): void {
-    if (this.#refused.length === 0 || !this.#hasConnectionRoom()) return;
+    if (this.#refused.length === 0 || this.#isBacklogged()) return;
+    if (this.#streamBytes >= STREAMS_QUEUE_BYTES_MAX && !this.#isReleaseLikely) return;
+    this.#isReleaseLikely = false;
     const refused = this.#refused;
     this.#refused = [];
     for (const stream of refused) {
-      if (stream.drainWanted !== "connection") continue;
-      stream.drainWanted = "no";
-      if (!stream.isClosed) this.#events.hasRoomAgain(stream);
+      if (stream.isClosed || stream.drainWanted !== "connection") stream.isRefused = false;
+      else if (this.#hasRoomNow(stream)) {
+        stream.isRefused = false;
+        this.#release(stream);
+      } else this.#refused.push(stream);
     }
+  }
+
+  #releaseIfRoom(stream: Stream): void {
+    const wanted = stream.drainWanted;
+    if (wanted === "no") return;
+    const hasRoom =
+      wanted === "queue" ? stream.queuedBytes <= STREAM_QUEUE_BYTES_MAX : this.#hasRoomNow(stream);
+    if (hasRoom) this.#release(stream);
+  }
+
+  #release(stream: Stream): void {
+    stream.drainWanted = "no";
+    this.#events.hasRoomAgain(stream);
   }
 }
 

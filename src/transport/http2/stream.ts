@@ -110,8 +110,11 @@ export class Stream {
   heldBytes = 0;
   /** Part of these that wait for the api: the windows stay smaller by them. */
   withheldBytes = 0;
-  /** Whether its request must end within REQUEST_BODY_TIMEOUT_MS. */
-  isBodyTimed = true;
+  /**
+   * A call that may last: its request has no time limit, and what it has to say does not count as
+   * an answer that the client waits for.
+   */
+  isStreaming = false;
 
   /** Made when something has to wait for the first time. */
   queue: SendQueue | undefined;
@@ -121,6 +124,8 @@ export class Stream {
   isWaiting = false;
   /** Somebody was told there is no room and is owed a `drained`. */
   drainWanted: "no" | "queue" | "connection" = "no";
+  /** Whether it stands in the sender's list of streams that wait for the connection. */
+  isRefused = false;
 
   constructor(id: number, head: RequestHead, windows: Windows, openedAtMs: number) {
     this.id = id;
@@ -158,9 +163,7 @@ export interface Resumable {
 export interface StreamHost {
   /** The client's address, for people. */
   readonly peer: string;
-  /**
-   * So much waits for this client that no more work is done for it (CONNECTION_QUEUE_BYTES_MAX).
-   */
+  /** So many answers wait for this client that it gets no more (ANSWERS_QUEUE_BYTES_MAX). */
   readonly isCongested: boolean;
   /** When the bytes that are being handled came. */
   readonly nowMs: number;
@@ -171,8 +174,10 @@ export interface StreamHost {
    * CONNECTION_HELD_REQUEST_BYTES_MAX, the caller must let go of its stream.
    */
   hold(stream: Stream, bytes: number, withheld: number): boolean;
-  /** Calls `resume` at the end of this turn, or of the first one without congestion. */
+  /** Calls `resume` at the end of this turn. */
   later(task: Resumable): void;
+  /** Calls `resume` at the end of the first turn without congestion. */
+  afterCongestion(task: Resumable): void;
 
   /** Where answers go; the connection flushes at the end of the turn by itself. */
   readonly sender: Sender;
