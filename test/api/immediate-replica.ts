@@ -1,0 +1,68 @@
+import { EtcdError } from "../../src/base/errors.ts";
+import type { Revision } from "../../src/base/revision.ts";
+import type { Command, RangeQuery, TxnCommand } from "../../src/machine/command.ts";
+import type {
+  CommandResult,
+  Outcome,
+  RangeResult,
+  ResultOf,
+  TxnResult,
+} from "../../src/machine/result.ts";
+import type { HashKvResult, ReadView, Replica, ReplicaStatus } from "../../src/replica/replica.ts";
+import { newTestMachine, type TestMachine } from "../machine/test-machine.ts";
+
+/** A replica that calls everything durable at once, or, while `holds`, answers when told to. */
+export class ImmediateReplica implements Replica {
+  readonly tested: TestMachine = newTestMachine();
+  readonly #held: (() => void)[] = [];
+  #appliedIndex = 0;
+  holds = false;
+
+  get view(): ReadView {
+    const { head, compacted } = this.tested.store;
+    return { revision: head, compacted };
+  }
+
+  propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void {
+    this.#appliedIndex++;
+    const { outcome } = this.tested.machine.apply(command);
+    while (this.tested.store.compactionStep(100) === "more");
+    const answer = (): void => (done as (outcome: Outcome<CommandResult>) => void)(outcome);
+    if (this.holds) this.#held.push(answer);
+    else answer();
+  }
+
+  /** Answers what was held, in order. */
+  release(): void {
+    for (const answer of this.#held.splice(0)) answer();
+  }
+
+  read(query: RangeQuery): Outcome<RangeResult> {
+    return this.tested.machine.read(query, this.view);
+  }
+
+  readTxn(command: TxnCommand): Outcome<TxnResult> {
+    return this.tested.machine.readTxn(command, this.view);
+  }
+
+  hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void {
+    const { store } = this.tested;
+    if (revision > store.head) {
+      done(new EtcdError("futureRevision"));
+      return;
+    }
+    const at = (revision === 0 ? store.head : revision) as Revision;
+    const { hash, compactRevision } = store.hashKv(at);
+    done({ revision: store.head, hash, compactRevision, hashRevision: at });
+  }
+
+  status(): ReplicaStatus {
+    return {
+      sizeBytes: 4096,
+      sizeInUseBytes: 1024,
+      appliedIndex: this.#appliedIndex,
+      pendingProposals: this.#held.length,
+      keys: this.tested.store.keyCount,
+    };
+  }
+}

@@ -1,0 +1,56 @@
+import type { MethodTable } from "../../src/api/call.ts";
+import type { MemberIdentity } from "../../src/api/member.ts";
+import { decode, type Descriptor, type Draft, encode } from "../../src/api/proto/codec.ts";
+import { methodTable } from "../../src/api/services.ts";
+import { WireWriter } from "../../src/base/wire.ts";
+import { callUnary } from "./fake-calls.ts";
+import { ImmediateReplica } from "./immediate-replica.ts";
+
+export const MEMBER: MemberIdentity = {
+  clusterId: 0xcdf818194e3a8c32n,
+  memberId: 0x8e9e05c52164694dn,
+  name: "default",
+  peerUrls: ["http://localhost:2380"],
+  clientUrls: ["http://localhost:2379"],
+  raftTerm: 2n,
+};
+
+export const REQUEST_BYTES_MAX = 4096;
+
+/** All services over an empty store. */
+export class TestServices {
+  readonly replica: ImmediateReplica = new ImmediateReplica();
+  readonly methods: MethodTable = methodTable({
+    replica: this.replica,
+    member: MEMBER,
+    maxRequestBytes: REQUEST_BYTES_MAX,
+    maxTxnOps: 128,
+    quotaBytes: 0,
+    watch: { kind: "unary", handle: () => {} },
+  });
+
+  /** The response, or "code: text" when the call failed, or undefined when there is no answer yet. */
+  call<Request, Response>(
+    path: string,
+    types: { readonly request: Descriptor<Request>; readonly response: Descriptor<Response> },
+    request: Draft<Request>,
+  ): Response | string | undefined {
+    const answer = callUnary(this.methods, path, toBytes(types.request, request));
+    if (answer === undefined) return undefined;
+    if (answer.message === undefined) return `${answer.code}: ${answer.text}`;
+    return decode(types.response, answer.message);
+  }
+}
+
+export function toBytes<Message>(
+  descriptor: Descriptor<Message>,
+  message: Draft<Message>,
+): Uint8Array {
+  const writer = new WireWriter();
+  encode(descriptor, message, writer);
+  return writer.bytes().slice();
+}
+
+export function latin1(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, "latin1"));
+}
