@@ -1,0 +1,250 @@
+import { EtcdError } from "../../src/base/errors.ts";
+import { parseKeyRange } from "../../src/base/key-range.ts";
+import type { Command, DeleteRangeCommand, PutCommand } from "../../src/machine/command.ts";
+import { NO_LEASES } from "../../src/machine/lease-table.ts";
+import { type OpenedReplica, openReplica } from "../../src/replica/open-replica.ts";
+import { MemoryDisk } from "../../src/storage/memory-disk.ts";
+import type { WatchId } from "../../src/watch/response-head.ts";
+import type { WatchStream } from "../../src/watch/watch-stream.ts";
+import type { Position } from "../../src/watch/watcher.ts";
+import { ManualTimers } from "../support/manual-timers.ts";
+import { ModelClient, type SeenResponse } from "./model-client.ts";
+import { latin1 } from "./model-store.ts";
+
+/** Small bounds, so that a scenario reaches them with a few short values. */
+const RESPONSE_BYTES_MAX = 300;
+const FRAGMENT_BYTES = 160;
+const EVENT_LOG_BYTES = 4096;
+const EVENTS_PER_STEP = 4;
+
+/**
+ * The store, the watchers and their clients of one scenario: everything but sockets. Words of the
+ * language, one line each; keys and values are words, `^0` stands for the zero byte:
+ *
+ *   stream NAME [room=N]      opens a stream whose client lets N event messages wait
+ *   room NAME N               changes that
+ *   watch NAME key=K [end=K] [start=N] [id=N] [prev] [progress] [fragment] [noput] [nodelete]
+ *   cancel NAME ID / progress NAME / tick NAME / close NAME
+ *   read NAME                 shows what the client sees, and lets the stream drain
+ *   put K V / delete K [END] / txn OP; OP; ...
+ *   together OP | OP | ...    several requests of one turn: one group commit
+ *   compact N / restart / fill N
+ *   show                      where every watcher stands
+ */
+export class ScenarioWorld {
+  #disk = new MemoryDisk();
+  #timers = new ManualTimers();
+  #opened: OpenedReplica;
+  readonly #clients = new Map<string, ModelClient>();
+  #answers: string[] = [];
+
+  constructor() {
+    this.#opened = this.#open();
+  }
+
+  /** Runs one line and returns what it shows. */
+  run(line: string): string[] {
+    const [word = "", ...rest] = line.split(" ");
+    this.#answers = [];
+    const shown = this.#dispatch(word, rest, line);
+    this.#timers.settle();
+    this.#opened.hub.checkInvariants();
+    return [...this.#answers, ...shown];
+  }
+
+  #dispatch(word: string, rest: readonly string[], line: string): string[] {
+    switch (word) {
+      case "stream":
+        return this.#newStream(rest);
+      case "room":
+        this.#client(rest[0]).room = Number(rest[1]);
+        return [];
+      case "watch":
+        return this.#watch(rest);
+      case "cancel":
+        this.#stream(rest[0]).cancel(Number(rest[1]));
+        return [];
+      case "progress":
+        this.#stream(rest[0]).requestProgress();
+        return [];
+      case "tick":
+        this.#stream(rest[0]).progressTick();
+        return [];
+      case "close":
+        this.#stream(rest[0]).close();
+        this.#clients.delete(rest[0] ?? "");
+        return [];
+      case "read":
+        return this.#client(rest[0]).read().map(responseText);
+      case "together":
+        for (const part of line.slice("together ".length).split(" | ")) this.#propose(part);
+        return [];
+      case "fill":
+        for (let i = 0; i < Number(rest[0]); i++) this.#propose(`put fill ${i}`);
+        this.#timers.settle();
+        this.#answers = [];
+        return [];
+      case "restart":
+        this.#clients.clear();
+        this.#timers = new ManualTimers();
+        this.#opened = this.#open();
+        return [];
+      case "show":
+        return this.#show();
+      default:
+        this.#propose(line);
+        return [];
+    }
+  }
+
+  #open(): OpenedReplica {
+    return openReplica({
+      disk: this.#disk,
+      log: {
+        segmentBytes: 64 * 1024,
+        residentBytes: 1024 * 1024,
+        identity: { clusterId: 1n, memberId: 2n, name: "test", secret: 3n },
+      },
+      timers: this.#timers,
+      clock: { monotonicMs: () => 0, wallMs: () => 0 },
+      random: { u32: () => 7 },
+      leases: NO_LEASES,
+      raftTerm: 2n,
+      watch: {
+        limits: { watchersPerStream: 100, watchersTotal: 100 },
+        eventLogBytes: EVENT_LOG_BYTES,
+        responseBytesMax: RESPONSE_BYTES_MAX,
+        fragmentBytes: FRAGMENT_BYTES,
+        eventsPerStep: EVENTS_PER_STEP,
+      },
+      committed: () => undefined,
+      failed: (error) => {
+        throw error;
+      },
+      rewriteFailed: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  #newStream([name = "", room]: readonly string[]): string[] {
+    const client = new ModelClient(room === undefined ? Infinity : Number(room.slice(5)));
+    client.stream = this.#opened.hub.open(client);
+    this.#clients.set(name, client);
+    return [];
+  }
+
+  #watch([name, ...options]: readonly string[]): string[] {
+    const value = (option: string): string | undefined =>
+      options.find((given) => given.startsWith(`${option}=`))?.slice(option.length + 1);
+    const has = (option: string): boolean => options.includes(option);
+    this.#stream(name).create({
+      id: watchId(value("id")),
+      interest: {
+        range: parseKeyRange(bytes(value("key")), bytes(value("end"))),
+        noPut: has("noput"),
+        noDelete: has("nodelete"),
+        prevKv: has("prev"),
+      },
+      startRevision: Number(value("start") ?? 0),
+      progressNotify: has("progress"),
+      fragment: has("fragment"),
+    });
+    return [];
+  }
+
+  #propose(text: string): void {
+    this.#opened.replica.propose(toCommand(text), (outcome) => {
+      if (outcome instanceof EtcdError) this.#answers.push(`refused: ${outcome.message}`);
+      else if (outcome.kind === "compact") this.#answers.push(`compacted`);
+      else this.#answers.push(`revision ${outcome.revision}`);
+    });
+  }
+
+  #show(): string[] {
+    return [...this.#clients].flatMap(([name, { stream }]) =>
+      [...(stream?.watchers ?? [])].map(
+        (watcher) => `${name}/${watcher.id} ${positionText(watcher.position)}`,
+      ),
+    );
+  }
+
+  #client(name: string | undefined): ModelClient {
+    const client = this.#clients.get(name ?? "");
+    if (client === undefined) throw new Error(`no stream is called ${name}`);
+    return client;
+  }
+
+  #stream(name: string | undefined): WatchStream {
+    const { stream } = this.#client(name);
+    if (stream === undefined) throw new Error(`no stream is called ${name}`);
+    return stream;
+  }
+}
+
+/** As the api makes them: small ids are numbers, all others bigint. */
+function watchId(text: string | undefined): WatchId {
+  const id = BigInt(text ?? 0);
+  return id >= 0n ? Number(id) : id;
+}
+
+function bytes(text: string | undefined): Uint8Array {
+  return latin1((text ?? "").replaceAll("^0", "\0").replaceAll("^f", "\xff"));
+}
+
+function toCommand(text: string): Command {
+  const [word, first = "", second] = text.split(" ");
+  if (word === "compact") return { kind: "compact", revision: Number(first), physical: false };
+  if (word !== "txn") return toOp(text);
+  const success = text.slice("txn ".length).split("; ").map(toOp);
+  if (second === undefined) throw new Error("a txn has ops");
+  return { kind: "txn", compares: [], success, failure: [], readOnly: false };
+}
+
+function toOp(text: string): PutCommand | DeleteRangeCommand {
+  const [word, key, value] = text.split(" ");
+  if (word === "put") {
+    const repeated = /^(.)\*(\d+)$/.exec(value ?? "");
+    return {
+      kind: "put",
+      key: bytes(key),
+      value: bytes(repeated === null ? value : repeated[1]?.repeat(Number(repeated[2]))),
+      lease: 0n,
+      prevKv: false,
+      ignoreValue: false,
+      ignoreLease: false,
+    };
+  }
+  if (word !== "delete") throw new Error(`no such word: ${text}`);
+  return { kind: "delete-range", range: parseKeyRange(bytes(key), bytes(value)), prevKv: false };
+}
+
+function positionText(position: Position): string {
+  switch (position.kind) {
+    case "synced":
+      return "synced";
+    case "riding":
+      return "riding";
+    case "cancelled":
+      return "cancelled";
+    default:
+      return `${position.kind} next=${position.nextRevision}`;
+  }
+}
+
+function responseText(response: SeenResponse): string {
+  const events = response.events.map(({ type, keyValue, previous }) => {
+    const value = keyValue.value.length > 12 ? `${keyValue.value.length}B` : keyValue.value;
+    const what = type === "put" ? `${keyValue.key}=${value}` : `-${keyValue.key}`;
+    const created = keyValue.create === keyValue.mod ? "+" : "";
+    const before = previous === undefined ? "" : ` was ${previous.value}`;
+    return `${created}${what}@${keyValue.mod}${before}`.replaceAll("\xff", "^f");
+  });
+  const words = [`#${response.id}`, `rev=${response.revision}`];
+  if (response.created) words.push("created");
+  if (response.canceled) words.push("canceled");
+  if (response.compactRevision > 0) words.push(`compacted=${response.compactRevision}`);
+  if (response.cancelReason !== "") words.push(`"${response.cancelReason}"`);
+  if (response.fragment) words.push("fragment");
+  return [...words, ...events].join(" ");
+}
