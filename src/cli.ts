@@ -83,7 +83,7 @@ function announce(server: RunningServer, name: string, log: Logger): void {
   log.info("ready to serve client requests", { "data-dir": dataDir, pid: process.pid });
   for (const url of clientUrls) {
     log.info("serving client traffic insecurely; this is strongly discouraged!", {
-      address: url.replace(/^[a-z]+:\/*/, ""),
+      address: url.replace(/^[a-z]+:(\/\/)?/, ""),
     });
   }
   process.stdout.write(`vedette is serving ${clientUrls.join(", ")}, data in ${dataDir}\n`);

@@ -68,13 +68,13 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     throw error;
   }
   const { replica, hub, machine, identity } = opened;
-  const listeners: Listener[] = [];
-  const metricsListeners: Listener[] = [];
-  const clientUrls: string[] = [];
+  const clients: Front = { listeners: [], urls: [] };
+  const metrics: Front = { listeners: [], urls: [] };
+  const clientUrls = clients.urls;
   const stopAutoCompaction = startAutoCompaction(options.autoCompaction, replica, realTimers);
   const close = async (): Promise<void> => {
     stopAutoCompaction();
-    const all = [...listeners, ...metricsListeners];
+    const all = [...clients.listeners, ...metrics.listeners];
     await Promise.all(all.map((listener) => listener.drain(DRAIN_MS)));
     await callback((done) => replica.stop(done));
     // The log gives up the folder itself, as the last thing it does.
@@ -106,20 +106,12 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     logSync,
     quotaBytes: NO_QUOTA,
     watch: () => hub.stats,
-    transport: () => transportFigures(listeners.map((listener) => listener.counters)),
+    transport: () => transportFigures(clients.listeners.map((listener) => listener.counters)),
     process: processFigures,
   });
   try {
-    for (const url of options.listenClientUrls) {
-      const listener = newListener(options, methods, http);
-      clientUrls.push(await listen(listener, url));
-      listeners.push(listener);
-    }
-    for (const url of options.listenMetricsUrls) {
-      const listener = newListener(options, new Map(), http);
-      await listen(listener, url);
-      metricsListeners.push(listener);
-    }
+    await listenAt(options.listenClientUrls, clients, () => newListener(options, methods, http));
+    await listenAt(options.listenMetricsUrls, metrics, () => newListener(options, new Map(), http));
   } catch (error) {
     await close();
     throw error;
@@ -188,6 +180,25 @@ function newListener(options: ServerOptions, methods: MethodTable, http: HttpHan
     clock: realClock,
     timers: realTimers,
   });
+}
+
+/** Listeners that have started, and where they are reached. */
+interface Front {
+  readonly listeners: Listener[];
+  readonly urls: string[];
+}
+
+/** One listener a URL, added as it starts, so that a failure leaves those to close. */
+async function listenAt(
+  urls: readonly ListenUrl[],
+  front: Front,
+  make: () => Listener,
+): Promise<void> {
+  for (const url of urls) {
+    const listener = make();
+    front.urls.push(await listen(listener, url));
+    front.listeners.push(listener);
+  }
 }
 
 /** Listens where the URL says, and returns the URL with the port that it really is. */
