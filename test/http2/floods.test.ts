@@ -18,7 +18,7 @@ import {
   settingsFrame,
   windowUpdateFrame,
 } from "./frames.ts";
-import { answer, message, openCall, unaryCall } from "./grpc.ts";
+import { answer, grpcFields, message, openCall, unaryCall } from "./grpc.ts";
 import { heldMemoryBytes } from "./held-memory.ts";
 import { block, FIRST_DYNAMIC, indexed, literal } from "./hpack.ts";
 import { RawClient } from "./raw-client.ts";
@@ -297,6 +297,68 @@ describe("memory", () => {
     await all;
     client.destroy();
   });
+
+  test("answers that a client's kernel does not take are bounded, whatever they are", async () => {
+    const client = await RawClient.open(server.address);
+    client.pause();
+    const { counters } = server.listener;
+    const failed = counters.connectionsFailed;
+    const before = heldMemoryBytes();
+    const fields = block(grpcFields("/test.Dummy/Nothing"));
+    let sent = 0;
+    while (sent < 400_000 && counters.connectionsFailed === failed) {
+      const burst: Buffer[] = [];
+      for (let i = 0; i < 1000; i++) {
+        burst.push(headersFrame(streamOf(sent++), fields, { end: true }));
+      }
+      await client.flood(Buffer.concat(burst));
+      await serveHealthy();
+    }
+    expect(counters.connectionsFailed).toBe(failed + 1);
+    expect(heldMemoryBytes() - before).toBeLessThan(32 * MiB);
+    const open = counters.connectionsOpen;
+    server.time.advance(1000);
+    await server.until("the end", () => counters.connectionsOpen === open - 1);
+    client.destroy();
+  });
+
+  test("a paused stream fed with single bytes costs little time and memory", async () => {
+    const client = await RawClient.open(server.address);
+    client.send(openCall(1, HELD));
+    await server.until("the stream", () => server.streams.length === 1);
+    const held = server.streams[0]!;
+    held.call.pauseRequests(true);
+    const before = heldMemoryBytes();
+    const bytes = message(Buffer.alloc(200_000, 3));
+    await client.flood(singleBytes(1, bytes));
+    await alive(client);
+    expect(heldMemoryBytes() - before).toBeLessThan(8 * MiB);
+    held.call.pauseRequests(false);
+    await server.until("the message", () => held.messages.length === 1);
+    expect(held.messages[0]!.equals(bytes.subarray(5))).toBe(true);
+    client.destroy();
+  });
+
+  test("a body of single bytes costs little more than its length", async () => {
+    const client = await RawClient.open(server.address);
+    const before = heldMemoryBytes();
+    client.send(headersFrame(1, block([[":method", "POST"], ...GET.slice(1)])));
+    await client.flood(singleBytes(1, Buffer.alloc(200_000, 3)));
+    await alive(client);
+    expect(heldMemoryBytes() - before).toBeLessThan(8 * MiB);
+    client.destroy();
+  });
+
+  /** Every byte in a DATA frame of its own. */
+  function singleBytes(streamId: number, bytes: Buffer): Buffer {
+    const one = dataFrame(streamId, Buffer.alloc(1));
+    const frames = Buffer.alloc(one.length * bytes.length);
+    for (let i = 0; i < bytes.length; i++) {
+      frames.set(one, i * one.length);
+      frames[(i + 1) * one.length - 1] = bytes[i]!;
+    }
+    return frames;
+  }
 
   /** What the server has allowed for DATA of the whole connection. */
   function grantedBytes(client: RawClient): number {

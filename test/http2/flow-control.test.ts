@@ -122,6 +122,29 @@ describe("sending within the client's windows", () => {
     expect(dataOf(1)).toHaveLength(0);
   });
 
+  test("streams that lie still do not hold up the calls and watches beside them", async () => {
+    client = await RawClient.open(server.address, [Setting.initialWindowSize, 0]);
+    client.send(windowUpdateFrame(0, WIDE));
+    const streams = await openHeld(41);
+    const body = Buffer.alloc(KiB * KiB, 1);
+    // Each takes what it may: 40 MiB if nothing says no.
+    for (const held of streams.slice(0, 40)) held.call.offer(HEAD, 0, body);
+    client.send(
+      unaryCall(101, "/test.Dummy/Echo", Buffer.from("call")),
+      windowUpdateFrame(101, 100),
+    );
+    expect((await answer(client, 101)).messages).toEqual([Buffer.from("call")]);
+    client.send(windowUpdateFrame(81, 10_000));
+    await alive(client);
+    const watch = streams[40]!;
+    for (let i = 0; i < 5; i++) {
+      expect(watch.call.offer(HEAD, 1, Buffer.from(`event ${i}`))).toBe(true);
+      await nextData(client, 81);
+    }
+    client.send(dataFrame(81, message(Buffer.from("a request"))));
+    await server.until("the request", () => watch.messages.length === 1);
+  });
+
   async function untilAll(bytes: number): Promise<void> {
     let sum = sumOfData();
     while (sum < bytes) {
