@@ -57,8 +57,9 @@ async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" 
     fail(startFailure(error));
     return;
   }
-  announce(server, options.name, log);
+  // First of all: whoever waits for the lines below may send a signal as soon as they are there.
   stopOnSignals(server, log);
+  announce(server, options.name, log);
   const error = await server.failed;
   log.error("stopping: the data folder cannot be written", { error: error.message });
   process.exit(EXIT_FAILED);
@@ -119,7 +120,7 @@ function startFailure(error: unknown): string {
     readonly address?: string;
     readonly port?: number;
   };
-  if (port === undefined) return error.message;
+  if (port === undefined || port < 0) return error.message;
   if (code === "EADDRINUSE") return `listen tcp ${address}:${port}: address already in use`;
   if (code === "EACCES") return `listen tcp ${address}:${port}: not allowed`;
   return error.message;
