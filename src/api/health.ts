@@ -3,7 +3,7 @@ import { WireWriter } from "../base/wire.ts";
 import type { Method, StreamCall, StreamHandler } from "./call.ts";
 import { decode, DESCRIPTORS, encode } from "./proto/codec.ts";
 import { type HealthCheckRequest, ServingStatus } from "./proto/messages-health.ts";
-import { decodeOrFail, undecodableText } from "./unary.ts";
+import { decodeOrFail, NO_REQUEST, undecodableText } from "./unary.ts";
 
 const UNKNOWN_SERVICE = "unknown service";
 
@@ -29,12 +29,15 @@ export function healthMethods(): readonly (readonly [string, Method])[] {
 /** Tells the status once; it does not change while the server runs, and ends with it. */
 class HealthWatch implements StreamHandler {
   readonly #call: StreamCall;
+  #asked = false;
 
   constructor(call: StreamCall) {
     this.#call = call;
   }
 
   message(bytes: Uint8Array): void {
+    if (this.#asked) return;
+    this.#asked = true;
     try {
       const isKnown = decodeRequest(bytes).service === "";
       this.#call.send(
@@ -45,9 +48,15 @@ class HealthWatch implements StreamHandler {
     }
   }
 
-  halfClosed(): void {}
+  /** Who has asked goes on listening. */
+  halfClosed(): void {
+    if (!this.#asked) this.#call.end(GrpcCode.internal, NO_REQUEST);
+    this.#asked = true;
+  }
 
-  cancelled(): void {}
+  cancelled(): void {
+    this.#asked = true;
+  }
 
   drained(): void {}
 }

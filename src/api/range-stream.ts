@@ -14,7 +14,7 @@ import { decodeRangeRequest } from "./proto/decode-requests.ts";
 import type { RangeRequest } from "./proto/messages-key-value.ts";
 import type { ResponseHeaderWriter } from "./proto/response-header.ts";
 import { writeRangeResponse } from "./proto/write-responses.ts";
-import { undecodableText } from "./unary.ts";
+import { NO_REQUEST, undecodableText } from "./unary.ts";
 
 /** Key-values in the first chunk; the next ones are fitted to the bytes that came out (K19). */
 const FIRST_CHUNK_KEYS = 10;
@@ -88,7 +88,7 @@ export class RangeStream implements StreamHandler {
 
   halfClosed(): void {
     if (this.#ended || this.#progress !== undefined) return;
-    this.#end(GrpcCode.internal, "grpc: the client sent no request");
+    this.#end(GrpcCode.internal, NO_REQUEST);
   }
 
   cancelled(): void {

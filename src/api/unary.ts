@@ -4,6 +4,10 @@ import type { Outcome } from "../machine/result.ts";
 import type { Method, UnaryCall } from "./call.ts";
 import { decode, type Descriptor, type Draft, encode } from "./proto/codec.ts";
 
+/** What a client hears that asks for a stream and then closes its side without a request. */
+export const NO_REQUEST =
+  "cardinality violation: received no request message from non-client-streaming RPC";
+
 /** What a client hears of a message that cannot be read (E82). An error of ours goes on. */
 export function undecodableText(error: unknown): string {
   if (!(error instanceof WireError)) throw error;

@@ -1,0 +1,145 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { HttpHandler, HttpResponse } from "../../src/api/call.ts";
+import { Histogram, LATENCY_BUCKETS_SECONDS } from "../../src/api/histogram.ts";
+import { httpHandler } from "../../src/api/http.ts";
+import { ImmediateReplica } from "./immediate-replica.ts";
+import { latin1, MEMBER } from "./test-services.ts";
+
+let handler: HttpHandler;
+let replica: ImmediateReplica;
+beforeEach(() => {
+  replica = new ImmediateReplica();
+  const logSync = new Histogram(LATENCY_BUCKETS_SECONDS);
+  logSync.observe(0.003);
+  handler = httpHandler({
+    memberId: MEMBER.memberId,
+    replica,
+    machine: replica.tested.machine,
+    logSync,
+    quotaBytes: 0,
+    watch: () => ({ streams: 2, watchers: 30, slowWatchers: 4, eventsSent: 500 }),
+    transport: () => ({
+      bytesReceived: 1000,
+      bytesSent: 2000,
+      methods: [
+        {
+          path: "/etcdserverpb.KV/Put",
+          type: "unary",
+          started: 9,
+          messagesReceived: 8,
+          messagesSent: 7,
+          handledByCode: [5, 0, 0, 2],
+        },
+      ],
+    }),
+    process: () => ({
+      residentBytes: 12_345,
+      cpuSeconds: 1.5,
+      openFiles: 20,
+      openFilesMax: 1024,
+      startTimeSeconds: 1_700_000_000,
+    }),
+  });
+});
+
+describe("HTTP on the client port", () => {
+  test("tells the version that it follows (G22)", () => {
+    const { status, headers, body } = get("/version");
+    expect(status).toBe(200);
+    expect(headers["content-type"]).toBe("application/json");
+    expect(body).toBe('{"etcdserver":"3.7.1","etcdcluster":"3.7.0","storage":"3.7.0"}');
+  });
+
+  test.each(["/health", "/health?serializable=true", "/health?exclude=NOSPACE"])(
+    "is healthy at %s (G20)",
+    (target) => {
+      expect(get(target)).toMatchObject({ status: 200, body: '{"health":"true","reason":""}' });
+    },
+  );
+
+  test.each([
+    ["POST", "/health"],
+    ["PUT", "/version"],
+    ["DELETE", "/metrics"],
+  ])("allows no %s of %s (G20)", (method, target) => {
+    const response = ask(method, target);
+    expect(response.status).toBe(405);
+    expect(response.headers["allow"]).toBe("GET");
+  });
+
+  test.each(["/", "/nothing", "/versions", "/health/"])("finds nothing at %s (G23)", (target) => {
+    expect(get(target)).toMatchObject({ status: 404, body: "404 page not found\n" });
+  });
+
+  test.each([
+    "etcd_server_has_leader 1",
+    'etcd_server_version{server_version="3.7.1"} 1',
+    'etcd_server_id{server_id="8e9e05c52164694d"} 1',
+    "etcd_mvcc_put_total 1",
+    "etcd_mvcc_db_total_size_in_bytes 4096",
+    "etcd_mvcc_db_total_size_in_use_in_bytes 1024",
+    "etcd_debugging_mvcc_keys_total 1",
+    "etcd_debugging_mvcc_current_revision 2",
+    "etcd_debugging_mvcc_compact_revision -1",
+    "etcd_debugging_mvcc_watch_stream_total 2",
+    "etcd_debugging_mvcc_watcher_total 30",
+    "etcd_debugging_mvcc_slow_watcher_total 4",
+    "etcd_debugging_mvcc_events_total 500",
+    "etcd_network_client_grpc_received_bytes_total 1000",
+    "etcd_network_client_grpc_sent_bytes_total 2000",
+    'etcd_disk_wal_fsync_duration_seconds_bucket{le="0.002"} 0',
+    'etcd_disk_wal_fsync_duration_seconds_bucket{le="0.004"} 1',
+    'etcd_disk_wal_fsync_duration_seconds_bucket{le="8.192"} 1',
+    'etcd_disk_wal_fsync_duration_seconds_bucket{le="+Inf"} 1',
+    "etcd_disk_wal_fsync_duration_seconds_count 1",
+    "process_resident_memory_bytes 12345",
+    "process_start_time_seconds 1700000000",
+    'grpc_server_started_total{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 9',
+    'grpc_server_handled_total{grpc_code="OK",grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 5',
+    'grpc_server_handled_total{grpc_code="InvalidArgument",grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 2',
+  ])("shows %s (G30-G33)", (line) => {
+    putOnce();
+    expect(lines()).toContain(line);
+  });
+
+  test("gives each family of metrics one type and one help, before its samples", () => {
+    const seen = new Set<string>();
+    let family = "";
+    for (const line of lines()) {
+      const type = /^# TYPE (\w+) (counter|gauge|histogram)$/.exec(line);
+      if (type !== null) {
+        family = type[1]!;
+        expect(seen.has(family)).toBe(false);
+        seen.add(family);
+      } else if (!line.startsWith("# HELP ")) {
+        expect(line).toMatch(
+          new RegExp(`^${family}(_bucket|_sum|_count)?(\\{.*\\})? -?[0-9.e+-]+$`),
+        );
+      }
+    }
+    expect(seen.size).toBeGreaterThan(30);
+  });
+});
+
+function putOnce(): void {
+  const key = latin1("k");
+  const command = { kind: "put" as const, key, value: key, lease: 0n, prevKv: false };
+  replica.propose({ ...command, ignoreValue: false, ignoreLease: false }, () => {});
+}
+
+function lines(): string[] {
+  return String(get("/metrics").body).trimEnd().split("\n");
+}
+
+function get(target: string): HttpResponse {
+  return ask("GET", target);
+}
+
+function ask(method: string, target: string): HttpResponse {
+  let response: HttpResponse | undefined;
+  const request = { method, target, header: () => undefined, body: new Uint8Array(0) };
+  handler(request, (answer) => {
+    response = answer;
+  });
+  return response!;
+}

@@ -1,0 +1,85 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { DESCRIPTORS } from "../../src/api/proto/codec.ts";
+import { callUnary } from "./fake-calls.ts";
+import { latin1, MEMBER, TestServices } from "./test-services.ts";
+
+const MAINTENANCE = "/etcdserverpb.Maintenance/";
+const STATUS = { request: DESCRIPTORS.StatusRequest, response: DESCRIPTORS.StatusResponse };
+const HASH_KV = { request: DESCRIPTORS.HashKVRequest, response: DESCRIPTORS.HashKVResponse };
+const HASH = { request: DESCRIPTORS.HashRequest, response: DESCRIPTORS.HashResponse };
+const ALARM = { request: DESCRIPTORS.AlarmRequest, response: DESCRIPTORS.AlarmResponse };
+const PUT = { request: DESCRIPTORS.PutRequest, response: DESCRIPTORS.PutResponse };
+
+let services: TestServices;
+beforeEach(() => {
+  services = new TestServices();
+  services.call("/etcdserverpb.KV/Put", PUT, { key: latin1("k"), value: latin1("1") });
+});
+
+describe("Maintenance service", () => {
+  test("shows a leader that has applied all it has committed (M1, M2, C5)", () => {
+    expect(services.call(`${MAINTENANCE}Status`, STATUS, {})).toEqual({
+      header: header(2),
+      version: "3.7.1",
+      dbSize: 4096,
+      dbSizeInUse: 1024,
+      dbSizeQuota: 0,
+      leader: MEMBER.memberId,
+      raftIndex: 1n,
+      raftAppliedIndex: 1n,
+      raftTerm: 2n,
+      errors: [],
+      isLearner: false,
+      storageVersion: "3.7.0",
+      downgradeInfo: { enabled: false, targetVersion: "" },
+    });
+  });
+
+  test("hashes the present revision or an earlier one (K70)", () => {
+    services.call("/etcdserverpb.KV/Put", PUT, { key: latin1("k"), value: latin1("2") });
+    const store = services.replica.tested.store;
+    const { hash } = store.hashKv(store.head);
+    const present = { header: header(3), hash, compactRevision: -1, hashRevision: 3 };
+    expect(services.call(`${MAINTENANCE}HashKV`, HASH_KV, {})).toEqual(present);
+    const earlier = services.call(`${MAINTENANCE}HashKV`, HASH_KV, { revision: 2 });
+    expect(earlier).toMatchObject({ header: header(3), hashRevision: 2 });
+    expect(earlier).not.toMatchObject({ hash });
+    expect(services.call(`${MAINTENANCE}HashKV`, HASH_KV, { revision: 4 })).toBe(
+      "11: etcdserver: mvcc: required revision is a future revision",
+    );
+  });
+
+  test("answers Hash with the hash of all keys and revisions (K71)", () => {
+    const { hash } = services.replica.tested.store.hashKv(services.replica.view.revision);
+    const answer = services.call(`${MAINTENANCE}Hash`, HASH, {});
+    expect(answer).toEqual({ header: header(2), hash });
+  });
+
+  test("answers Defragment with nothing, not even a header (M30)", () => {
+    const answer = callUnary(services.methods, `${MAINTENANCE}Defragment`, new Uint8Array(0));
+    expect(answer?.message).toHaveLength(0);
+  });
+
+  test("has no alarms to list or take back, and refuses to raise one (M10)", () => {
+    const none = { header: header(2), alarms: [] };
+    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, {})).toEqual(none);
+    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, { action: 2, alarm: 1 })).toEqual(none);
+    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, { action: 1, alarm: 0 })).toEqual(none);
+    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, { action: 1, alarm: 1 })).toBe(
+      "9: etcdserver: not capable",
+    );
+  });
+
+  test("calls what cannot be read an internal error (E82)", () => {
+    const answer = callUnary(services.methods, `${MAINTENANCE}HashKV`, Uint8Array.of(0x08));
+    expect(answer).toMatchObject({
+      code: 13,
+      text: expect.stringMatching(/^grpc: error unmarshalling request: \S/),
+    });
+  });
+});
+
+function header(revision: number): object {
+  const { clusterId, memberId, raftTerm } = MEMBER;
+  return { clusterId, memberId, revision, raftTerm };
+}
