@@ -3,10 +3,10 @@ import type { Segment } from "./segment.ts";
 import { Slab } from "./slab.ts";
 import { RESTORE_ADVICE, StorageError } from "./storage-error.ts";
 
-/** Neighbours of a record are often read soon after it. */
-const BLOCK_BYTES = 16 * 1024;
+/** A page: records are mostly read in another order than they were written in. */
+const BLOCK_BYTES = 4 * 1024;
 /** 16 MiB of blocks. */
-const BLOCKS_MAX = 1024;
+const BLOCKS_MAX = 4096;
 const BLOCKS_PER_SEGMENT = 2 ** 28 / BLOCK_BYTES;
 
 /** Single records from disk, each checked every time, through a small cache of blocks. */

@@ -183,6 +183,20 @@ describe("a log store", () => {
     expect(LogStore.open(disk, options, () => {}).identity).toEqual(IDENTITY);
   });
 
+  test("refuses when frames are gone that the manifest knows of", () => {
+    const disk = new MemoryDisk();
+    const store = open(disk);
+    for (let main = 1; main <= 5; main++) {
+      put(store, main, 10);
+      commit(store);
+    }
+    close(store);
+    // Opened and not closed: from now on the log may only be longer.
+    open(disk);
+    disk.openNow("log/0000000001.seg").truncateNow(64);
+    expect(() => open(disk)).toThrow("frames 1 to 5 are missing");
+  });
+
   test("refuses a folder that something else made", () => {
     const disk = new MemoryDisk();
     disk.createNow("member");
