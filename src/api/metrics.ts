@@ -1,4 +1,4 @@
-import type { MachineCounters } from "../machine/machine.ts";
+import type { OpCounters } from "../machine/op-counters.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Histogram } from "./histogram.ts";
 import { idText } from "./member-ids.ts";
@@ -45,7 +45,7 @@ export interface ProcessFigures {
 export interface MetricsSources {
   readonly memberId: bigint;
   readonly replica: Replica;
-  readonly machine: { readonly counters: MachineCounters };
+  readonly machine: { readonly counters: Readonly<OpCounters> };
   readonly logSync: Histogram;
   /** --quota-backend-bytes as it holds. */
   readonly quotaBytes: number;
@@ -89,10 +89,10 @@ function addStore(text: MetricsText, { replica, machine, logSync }: MetricsSourc
   const { sizeBytes, sizeInUseBytes, keys } = replica.status();
   const { puts, ranges, deletes, txns } = machine.counters;
   const { revision, compacted } = replica.view;
-  text.counter("etcd_mvcc_put_total", "Puts asked for.", puts);
-  text.counter("etcd_mvcc_range_total", "Ranges asked for.", ranges);
-  text.counter("etcd_mvcc_delete_total", "Deletes asked for.", deletes);
-  text.counter("etcd_mvcc_txn_total", "Txns asked for.", txns);
+  text.counter("etcd_mvcc_put_total", "Puts, those in txns included.", puts);
+  text.counter("etcd_mvcc_range_total", "Ranges, those in txns included.", ranges);
+  text.counter("etcd_mvcc_delete_total", "Deletes, those in txns included.", deletes);
+  text.counter("etcd_mvcc_txn_total", "Txns.", txns);
   text.gauge("etcd_mvcc_db_total_size_in_bytes", "Bytes of the store's files.", sizeBytes);
   text.gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes in use of them.", sizeInUseBytes);
   const debugging = (name: string): string => `etcd_debugging_mvcc_${name}`;

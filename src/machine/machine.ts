@@ -14,6 +14,7 @@ import type {
 } from "./command.ts";
 import { Comparer } from "./comparer.ts";
 import type { LeaseTable } from "./lease-table.ts";
+import type { OpCounters } from "./op-counters.ts";
 import { RangeReader } from "./range-reader.ts";
 import type { CommandResult, Outcome, RangeResult, TxnResult } from "./result.ts";
 import { StoreWriter } from "./store-writer.ts";
@@ -32,14 +33,6 @@ export interface MachineOptions {
   readonly wantsPrevious: () => boolean;
 }
 
-/** How often each kind of work was done since the start, for the metrics (G31). */
-export interface MachineCounters {
-  readonly puts: number;
-  readonly ranges: number;
-  readonly deletes: number;
-  readonly txns: number;
-}
-
 const NO_CHANGES: readonly Change[] = [];
 
 /**
@@ -54,7 +47,7 @@ export class Machine {
   readonly #wantsPrevious: () => boolean;
   readonly #reader: RangeReader;
   readonly #txns: TxnRunner;
-  #counters = { puts: 0, ranges: 0, deletes: 0, txns: 0 };
+  readonly #counters: OpCounters = { puts: 0, ranges: 0, deletes: 0, txns: 0 };
 
   constructor(store: MvccStore, options: MachineOptions) {
     this.#store = store;
@@ -66,10 +59,11 @@ export class Machine {
       leases: options.leases,
       comparer: new Comparer(store),
       reader: this.#reader,
+      counters: this.#counters,
     });
   }
 
-  get counters(): MachineCounters {
+  get counters(): Readonly<OpCounters> {
     return this.#counters;
   }
 

@@ -7,6 +7,7 @@ import type { MvccStore } from "../mvcc/store.ts";
 import type { PutCommand, RangeQuery, TxnCommand, TxnOp } from "./command.ts";
 import type { Comparer } from "./comparer.ts";
 import type { LeaseTable } from "./lease-table.ts";
+import type { OpCounters } from "./op-counters.ts";
 import type { RangeReader } from "./range-reader.ts";
 import type { OpResult, TxnResult } from "./result.ts";
 import type { StoreWriter } from "./store-writer.ts";
@@ -32,6 +33,7 @@ export class TxnRunner {
   readonly #leases: LeaseTable;
   readonly #comparer: Comparer;
   readonly #reader: RangeReader;
+  readonly #counters: OpCounters;
   #branches: boolean[] = [];
   #cursor = 0;
   /** The lowest start of the open-ended deletes that `check` has passed on its way. */
@@ -42,11 +44,13 @@ export class TxnRunner {
     readonly leases: LeaseTable;
     readonly comparer: Comparer;
     readonly reader: RangeReader;
+    readonly counters: OpCounters;
   }) {
     this.#store = parts.store;
     this.#leases = parts.leases;
     this.#comparer = parts.comparer;
     this.#reader = parts.reader;
+    this.#counters = parts.counters;
   }
 
   /** Passes 1 and 2: the error that refuses the txn, if there is one. Changes nothing. */
@@ -142,15 +146,18 @@ export class TxnRunner {
   #runOp(op: TxnOp, view: TxnView, writer: StoreWriter | undefined): OpResult {
     switch (op.kind) {
       case "range": {
+        this.#counters.ranges++;
         const header = visibleRevision(view, writer);
         const at = op.revision > 0 ? (op.revision as Revision) : header;
         return this.#reader.read(op, at, header);
       }
       case "put":
         assert(writer !== undefined, "a read-only txn has no put");
+        this.#counters.puts++;
         return writer.put(op);
       case "delete-range":
         assert(writer !== undefined, "a read-only txn has no delete");
+        this.#counters.deletes++;
         return writer.deleteRange(op);
       case "txn":
         return this.run(op, view, writer);

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { HttpHandler, HttpResponse } from "../../src/api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "../../src/api/histogram.ts";
 import { httpHandler } from "../../src/api/http.ts";
+import type { PutCommand } from "../../src/machine/command.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
 import { latin1, MEMBER } from "./test-services.ts";
 
@@ -102,6 +103,15 @@ describe("HTTP on the client port", () => {
     expect(lines()).toContain(line);
   });
 
+  test("counts what is done inside of txns too (G31)", () => {
+    const put = putOf("k");
+    const nested = { kind: "txn" as const, compares: [], success: [put], failure: [] };
+    const txn = { ...nested, success: [{ ...nested, readOnly: false }, putOf("l")] };
+    replica.propose({ ...txn, readOnly: false }, () => {});
+    expect(lines()).toContain("etcd_mvcc_put_total 2");
+    expect(lines()).toContain("etcd_mvcc_txn_total 1");
+  });
+
   test("gives each family of metrics one type and one help, before its samples", () => {
     const seen = new Set<string>();
     let family = "";
@@ -122,9 +132,14 @@ describe("HTTP on the client port", () => {
 });
 
 function putOnce(): void {
-  const key = latin1("k");
-  const command = { kind: "put" as const, key, value: key, lease: 0n, prevKv: false };
-  replica.propose({ ...command, ignoreValue: false, ignoreLease: false }, () => {});
+  replica.propose(putOf("k"), () => {});
+}
+
+function putOf(name: string): PutCommand {
+  const key = latin1(name);
+  const value = latin1("1");
+  const flags = { prevKv: false, ignoreValue: false, ignoreLease: false };
+  return { kind: "put", key, value, lease: 0n, ...flags };
 }
 
 function lines(): string[] {
