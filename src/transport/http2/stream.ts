@@ -7,16 +7,16 @@ import type { Sender } from "./sender.ts";
  * states do not exist; `idle` is an id above the highest one seen, `closed` one that is in no
  * table.
  *
- *            HEADERS                END_STREAM received
- *     idle ----------> open -----------------------------> half-closed-remote
- *       |               |                                     ^        |
- *       |               | END_STREAM sent, and with it        |        | END_STREAM sent
- *       |               | RST_STREAM NO_ERROR: the answer     |        |
- *       |               v did not need the whole request      |        v
- *       |            closed <----------------------------------------closed
- *       |               ^   RST_STREAM sent or received, from any state
- *       +---------------|-------------------------------------+
- *          HEADERS with END_STREAM
+ *          HEADERS             END_STREAM received
+ *     idle --------> open -------------------------> half-closed-remote
+ *       |              |                                ^        |
+ *       +--------------|--------------------------------+        | END_STREAM sent
+ *       HEADERS with   |                                         |
+ *       END_STREAM     | END_STREAM sent, RST_STREAM             v
+ *                      | NO_ERROR behind it                      |
+ *                      +------------------> closed <-------------+
+ *                                             ^
+ *                                             | RST_STREAM sent or received, from any state
  *
  * half-closed-local is never lasting: whoever is answered early is told to stop sending.
  */
