@@ -29,7 +29,11 @@ const EVENTS_PER_STEP = 4;
  *   put K V / delete K [END] / txn OP; OP; ...
  *   together OP | OP | ...    several requests of one turn: one group commit
  *   compact N / restart / fill N
+ *   hold                      from here on the turns of the event loop end only when told to
+ *   turn [N]                  ends N turns: each lets those who are behind take one step
+ *   settle                    ends turns until there is nothing left to do, and no longer holds
  *   show                      where every watcher stands
+ *   stats                     how many there are of what, and how many of them are behind
  */
 export class ScenarioWorld {
   #disk = new MemoryDisk();
@@ -37,6 +41,7 @@ export class ScenarioWorld {
   #opened: OpenedReplica;
   readonly #clients = new Map<string, ModelClient>();
   #answers: string[] = [];
+  #isHeld = false;
 
   constructor() {
     this.#opened = this.#open();
@@ -47,7 +52,7 @@ export class ScenarioWorld {
     const [word = "", ...rest] = line.split(" ");
     this.#answers = [];
     const shown = this.#dispatch(word, rest, line);
-    this.#timers.settle();
+    if (!this.#isHeld) this.#timers.settle();
     this.#opened.hub.checkInvariants();
     return [...this.#answers, ...shown];
   }
@@ -62,7 +67,7 @@ export class ScenarioWorld {
       case "watch":
         return this.#watch(rest);
       case "cancel":
-        this.#stream(rest[0]).cancel(Number(rest[1]));
+        this.#stream(rest[0]).cancel(watchId(rest[1]));
         return [];
       case "progress":
         this.#stream(rest[0]).requestProgress();
@@ -89,8 +94,19 @@ export class ScenarioWorld {
         this.#timers = new ManualTimers();
         this.#opened = this.#open();
         return [];
+      case "hold":
+        this.#isHeld = true;
+        return [];
+      case "turn":
+        for (let i = 0; i < Number(rest[0] ?? 1); i++) this.#timers.turn();
+        return [];
+      case "settle":
+        this.#isHeld = false;
+        return [];
       case "show":
         return this.#show();
+      case "stats":
+        return [this.#stats()];
       default:
         this.#propose(line);
         return [];
@@ -169,6 +185,11 @@ export class ScenarioWorld {
     );
   }
 
+  #stats(): string {
+    const { streams, watchers, slowWatchers, classes } = this.#opened.hub.stats;
+    return `streams=${streams} watchers=${watchers} slow=${slowWatchers} classes=${classes}`;
+  }
+
   #client(name: string | undefined): ModelClient {
     const client = this.#clients.get(name ?? "");
     if (client === undefined) throw new Error(`no stream is called ${name}`);
@@ -234,10 +255,10 @@ function positionText(position: Position): string {
 
 function responseText(response: SeenResponse): string {
   const events = response.events.map(({ type, keyValue, previous }) => {
-    const value = keyValue.value.length > 12 ? `${keyValue.value.length}B` : keyValue.value;
-    const what = type === "put" ? `${keyValue.key}=${value}` : `-${keyValue.key}`;
+    const what =
+      type === "put" ? `${keyValue.key}=${valueText(keyValue.value)}` : `-${keyValue.key}`;
     const created = keyValue.create === keyValue.mod ? "+" : "";
-    const before = previous === undefined ? "" : ` was ${previous.value}`;
+    const before = previous === undefined ? "" : ` was ${valueText(previous.value)}`;
     return `${created}${what}@${keyValue.mod}${before}`.replaceAll("\xff", "^f");
   });
   const words = [`#${response.id}`, `rev=${response.revision}`];
@@ -247,4 +268,8 @@ function responseText(response: SeenResponse): string {
   if (response.cancelReason !== "") words.push(`"${response.cancelReason}"`);
   if (response.fragment) words.push("fragment");
   return [...words, ...events].join(" ");
+}
+
+function valueText(value: string): string {
+  return value.length > 12 ? `${value.length}B` : value;
 }
