@@ -55,8 +55,8 @@ export const WINDOW_BYTES_INITIAL = 65_535;
 export const STREAM_QUEUE_BYTES_MAX: number = 16 * KiB;
 /**
  * Bytes given to the socket and not yet taken by the kernel, this turn's included: a few batches
- * for each of a hundred watchers. Beyond: DATA stays in the queues of the streams, which are served in
- * turn, and `offer` says no.
+ * for each of a hundred watchers. Beyond: DATA stays in the queues of the streams, which are served
+ * in turn, and `offer` says no.
  */
 export const SOCKET_BACKLOG_BYTES_MAX: number = 4 * MiB;
 /**

@@ -230,7 +230,7 @@ describe("windows", () => {
 });
 
 describe("room", () => {
-  test("a stream has room until more than the threshold waits on it, and hears when it is back", () => {
+  test("a stream has room up to the threshold, and hears when it has room again", () => {
     const bench = new Bench();
     bench.sender.setInitialWindow(0, []);
     const stream = bench.stream(1);
@@ -293,7 +293,7 @@ describe("room", () => {
     expect(bench.roomy).toEqual([3, 3]);
   });
 
-  test("a stream refused with something queued hears when that is gone, whatever others have", () => {
+  test("a stream refused with bytes queued hears when they are gone, whatever others have", () => {
     const bench = new Bench();
     bench.sender.setInitialWindow(0, []);
     message(bench, streaming(bench, 1), STREAMS_QUEUE_BYTES_MAX);

@@ -389,7 +389,7 @@ export class Sender {
     }
   }
 
-  /** Costs a walk only when it is likely to find somebody: there is room, or the socket took all. */
+  /** Walks only when it is likely to find somebody: there is room, or the socket took all. */
   #releaseRefused(): void {
     if (this.#refused.length === 0 || this.#isBacklogged()) return;
     if (this.#streamBytes >= STREAMS_QUEUE_BYTES_MAX && !this.#isReleaseLikely) return;
