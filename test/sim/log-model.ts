@@ -264,11 +264,11 @@ function chooseKnobs(random: SimRandom): Knobs {
     segmentBytes: random.pick([300, 1000, 4000, 20_000]),
     slabBytes: random.pick([100, 1000, 5000]),
     residentBytes: random.pick([0, 3000, 1_000_000]),
-    payloadBytesMax: random.pick([0, 20, 200, 2000]),
+    payloadBytesMax: random.pick([0, 20, 200, 2000, 5000]),
     preallocates: random.chance(0.7),
     faultChance: random.pick([0, 0, 0.001, 0.02]),
     faultCode: random.pick(["EIO", "ENOSPC"]),
-    crashChance: random.pick([0, 0.1, 0.5]),
+    crashChance: random.pick([0, 0.3, 1]),
     releaseChance: random.pick([0, 0.5, 0.9]),
   };
 }
