@@ -64,25 +64,35 @@ const idle: readonly Case[] = [
 ];
 conformance("RFC 9113 section 5.1: idle streams", idle);
 
+/** The answer waits for a window, so the server has not ended the stream. */
+const stayingPost = Buffer.concat([settingsFrame([Setting.initialWindowSize, 0]), endedPost]);
+
 const halfClosed: readonly Case[] = [
   {
     name: "DATA is STREAM_CLOSED",
     run: async (client) => {
-      client.send(endedPost, dataFrame(1, TEXT, true));
+      client.send(stayingPost, dataFrame(1, TEXT, true));
       await streamError(client, 1, streamClosed);
     },
   },
   {
     name: "HEADERS is STREAM_CLOSED",
     run: async (client) => {
-      client.send(endedPost, endedPost);
+      client.send(stayingPost, endedPost);
+      await streamError(client, 1, streamClosed);
+    },
+  },
+  {
+    name: "trailers are STREAM_CLOSED",
+    run: async (client) => {
+      client.send(stayingPost, headersFrame(1, TRAILERS, { end: true }));
       await streamError(client, 1, streamClosed);
     },
   },
   {
     name: "CONTINUATION is an error",
     run: async (client) => {
-      client.send(endedPost, continuationFrame(1, block(GET), true));
+      client.send(stayingPost, continuationFrame(1, block(GET), true));
       await streamError(client, 1, streamClosed, protocolError);
     },
   },

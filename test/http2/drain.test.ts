@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ended } from "./conformance.ts";
+import { ended, streamError } from "./conformance.ts";
 import { DummyServer } from "./dummy-server.ts";
 import { ErrorCode, FrameType } from "./frames.ts";
 import { answer, openCall, unaryCall } from "./grpc.ts";
@@ -56,6 +56,7 @@ describe("draining", () => {
     const drained = server.listener.drain(GRACE_MS);
     await finalGoaway();
     client.send(openCall(3, "/test.Dummy/Held"));
+    await streamError(client, 3, ErrorCode.refusedStream);
     server.held[0]!.reply(HELLO);
     await ended(client, 1);
     await client.closed();

@@ -24,6 +24,8 @@ export class HeldStream implements StreamHandler {
   isHalfClosed = false;
   isCancelled = false;
   drainedCount = 0;
+  /** Lets one message through per `pauseRequests(false)`. */
+  pausesAtEach = false;
   readonly #changed: () => void;
 
   constructor(call: StreamCall, changed: () => void) {
@@ -33,6 +35,7 @@ export class HeldStream implements StreamHandler {
 
   message(bytes: Uint8Array): void {
     this.messages.push(Buffer.from(bytes));
+    if (this.pausesAtEach) this.call.pauseRequests(true);
     this.#changed();
   }
 

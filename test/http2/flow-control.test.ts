@@ -98,6 +98,30 @@ describe("sending within the client's windows", () => {
     for (const streamId of [1, 3, 5]) await untilData(streamId, 50 * KiB + 5);
   });
 
+  test("small messages and answers stop at the connection's window too", async () => {
+    client = await RawClient.open(server.address, [Setting.initialWindowSize, WIDE]);
+    const [held] = await openHeld(1);
+    for (let i = 0; i < 700; i++) held!.call.send(Buffer.alloc(95, i));
+    await untilAll(WINDOW_BYTES);
+    client.send(unaryCall(3, "/test.Dummy/Echo", Buffer.from("behind")));
+    expect(await settledAll()).toBe(WINDOW_BYTES);
+    client.send(windowUpdateFrame(0, WIDE));
+    expect((await answer(client, 3)).messages).toEqual([Buffer.from("behind")]);
+    await untilData(1, 70_000);
+    expect(splitMessages(dataOf(1))).toHaveLength(700);
+  });
+
+  test("one large grant is shared, not given to whoever waits first", async () => {
+    client = await RawClient.open(server.address, [Setting.initialWindowSize, WIDE]);
+    const streams = await openHeld(4);
+    for (const held of streams) held.call.send(Buffer.alloc(400 * KiB));
+    await untilAll(WINDOW_BYTES);
+    client.send(windowUpdateFrame(0, 256 * KiB));
+    await untilAll(WINDOW_BYTES + 256 * KiB);
+    const shares = [1, 3, 5, 7].map((streamId) => dataOf(streamId).length);
+    expect(Math.max(...shares) - Math.min(...shares)).toBeLessThan(128 * KiB);
+  });
+
   test("streams that wait for the connection's window get fair shares of it", async () => {
     client = await RawClient.open(server.address, [Setting.initialWindowSize, WIDE]);
     const streams = await openHeld(4);
@@ -194,6 +218,26 @@ describe("offers", () => {
     expect(splitMessages(dataOf(1))[0]!.subarray(16).equals(body)).toBe(true);
   });
 
+  test("a socket that takes no more refuses every stream, and each is told when it does", async () => {
+    client = await RawClient.open(server.address, [Setting.initialWindowSize, WIDE]);
+    client.send(windowUpdateFrame(0, WIDE));
+    const streams = await openHeld(3);
+    client.pause();
+    const body = Buffer.alloc(256 * KiB);
+    // A turn after each round, so that what was taken leaves for the socket.
+    for (let i = 0; i < 200 && streams.some(({ call }) => call.writable); i++) {
+      for (const held of streams) held.call.offer(HEAD, 0, body);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    expect(streams.some(({ call }) => call.writable)).toBe(false);
+    const before = streams.map(({ drainedCount }) => drainedCount);
+    client.resume();
+    await server.until("drained", () =>
+      streams.every(({ drainedCount }, i) => drainedCount === before[i]! + 1),
+    );
+    for (const held of streams) expect(held.call.offer(HEAD, 1, Buffer.from("more"))).toBe(true);
+  });
+
   test("drained is never called from inside an offer", async () => {
     client = await RawClient.open(server.address, [Setting.initialWindowSize, WIDE]);
     client.send(windowUpdateFrame(0, WIDE));
@@ -288,6 +332,23 @@ describe("receiving within our windows", () => {
       sent += size;
     }
     await server.until("all messages", () => held!.messages.length === total);
+  });
+
+  test("the connection's window is given back by whole calls", async () => {
+    client = await RawClient.open(server.address, [Setting.initialWindowSize, WIDE]);
+    client.send(windowUpdateFrame(0, WIDE));
+    const bytes = Buffer.alloc(16_000, 1);
+    const round = 100;
+    // 64 MB: more than any window that the server announces.
+    for (let i = 0; i < 40; i++) {
+      const calls = Array.from({ length: round }, (_, j) =>
+        unaryCall((i * round + j) * 2 + 1, "/test.Dummy/Echo", bytes),
+      );
+      client.send(...calls);
+      await answer(client, ((i + 1) * round - 1) * 2 + 1);
+      client.received.length = 0;
+    }
+    await alive(client);
   });
 
   test("padding counts, and is given back", async () => {

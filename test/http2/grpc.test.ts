@@ -459,6 +459,23 @@ describe("streams", () => {
     expect(held.messages.map(String)).toEqual(["a", "b"]);
   });
 
+  test("a handler that pauses at each message gets them one by one, and the end last", async () => {
+    const held = await openHeld(1);
+    held.pausesAtEach = true;
+    const texts = ["a", "b", "c", "d"];
+    const messages = texts.map((text) => message(Buffer.from(text)));
+    client.send(dataFrame(1, Buffer.concat(messages), true));
+    for (let count = 1; count <= texts.length; count++) {
+      await server.until("one more", () => held.messages.length >= count);
+      await alive(client);
+      server.time.advance(5000);
+      expect(held.messages.map(String)).toEqual(texts.slice(0, count));
+      if (count < texts.length) expect(held.isHalfClosed).toBe(false);
+      held.call.pauseRequests(false);
+    }
+    await server.until("the half-close", () => held.isHalfClosed);
+  });
+
   test("a message made of head and body arrives as one", async () => {
     const held = await openHeld(1);
     const head = Buffer.from("head, and rubbish behind it");
