@@ -54,6 +54,8 @@ export class Sweep {
   /** Riders have been sent all that concerns them below this revision. */
   #at: Revision;
   #riders = 0;
+  /** Whether the run has reached its end, and nothing has boarded since. */
+  #isRunOver = false;
   readonly #classes = new Set<WatchClass>();
   /** Those who wait at or above `#at`, and those below it, by their next revision. */
   #ahead = new Heap<Boarding>();
@@ -123,7 +125,7 @@ export class Sweep {
   #findStart(): boolean {
     dropStale(this.#ahead);
     if (this.#riders > 0) return true;
-    if (this.#ahead.size === 0 || this.#at > this.#host.head) this.#startOver();
+    if (this.#ahead.size === 0 || this.#isRunOver) this.#startOver();
     if (this.#ahead.size === 0) return false;
     this.#at = this.#ahead.least as Revision;
     this.#board(nextRevision(this.#at));
@@ -131,11 +133,13 @@ export class Sweep {
   }
 
   /**
-   * A run ends at the head, or when nobody waits above. Whoever came meanwhile with a lower
-   * revision is in the next run, so that new victims near the head cannot keep the others waiting
-   * for ever.
+   * A run ends at the head or where the other sweep serves, or when nobody waits above. Whoever
+   * came meanwhile with a lower revision is in the next run, so that new victims near the head
+   * cannot keep the others waiting for ever. That the end was reached is remembered: the head may
+   * have moved on before the next step, with somebody waiting there already.
    */
   #startOver(): void {
+    this.#isRunOver = false;
     const [fewer, more] =
       this.#ahead.size < this.#below.size ? [this.#ahead, this.#below] : [this.#below, this.#ahead];
     for (let waiting = fewer.pop(); waiting !== undefined; waiting = fewer.pop()) {
@@ -214,11 +218,13 @@ export class Sweep {
   }
 
   #everybodyIsLevel(): void {
+    this.#isRunOver = true;
     this.#forEachRider((watcher) => this.#host.caughtUp(watcher));
   }
 
   /** The sweep cannot go on from here: its riders are sent to where they are served. */
   #everybodyLeaves(): void {
+    this.#isRunOver = true;
     const at = this.#at;
     this.#forEachRider((watcher) => {
       const { position } = watcher;
