@@ -20,8 +20,8 @@ const PORT_MOST = 65_535;
 
 /**
  * Where to listen: a list parted by commas. A listener binds an address and never a name, so a host
- * is an IP address or `localhost`, which is 127.0.0.1, as an etcd listens there; port 0 is any port.
- * Source: etcd client/pkg/types urls.go, server/embed config.go checkBindURLs.
+ * is an IP address or `localhost`, which is 127.0.0.1, as an etcd listens there; port 0 is any
+ * port. Source: etcd client/pkg/types urls.go, server/embed config.go checkBindURLs.
  * @throws FlagError
  */
 export function parseListenUrls(flag: string, text: string): ListenUrl[] {

@@ -14,8 +14,8 @@ const LONG = "x".repeat(300);
 const LEASED = "with lease";
 
 /**
- * A history that was put into etcd 3.4.23 and etcd 3.5.30, and what their HashKV answered. The hashes
- * differ from revision 6 on, because a key there has the lease that each server chose.
+ * A history that was put into etcd 3.4.23 and etcd 3.5.30, and what their HashKV answered. The
+ * hashes differ from revision 6 on, because a key there has the lease that each server chose.
  */
 const HISTORY: readonly Step[] = [
   { hashAt: 0, expected: [1084519789, 1084519789] },

@@ -3,7 +3,9 @@ import type { Segment } from "./segment.ts";
 /** So many small neighbours are put together even when all of them is needed. */
 const SMALL_RUN = 4;
 
-/** Held tombstones may take this share of what is needed before old segments are cleaned for them. */
+/**
+ * Held tombstones may take this share of what is needed before old segments are cleaned for them.
+ */
 const HELD_SHARE_MAX = 0.25;
 
 interface Candidate {
