@@ -210,7 +210,7 @@ test("the store answers as a map per revision does, whatever is compacted meanwh
       expect(harness.store.hashKv(harness.store.head)).toEqual(hash);
       compareAll(harness, choice);
     }),
-    { numRuns: 400 },
+    { numRuns: 120 },
   );
 }, 30_000);
 

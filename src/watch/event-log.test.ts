@@ -1,0 +1,87 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { eventSource } from "../../test/watch/event-source.ts";
+import { toRevision } from "../base/revision.ts";
+import { EventLog } from "./event-log.ts";
+
+function newLog(bytesMax: number): EventLog {
+  return new EventLog({ bytesMax, completeFrom: toRevision(2) });
+}
+
+/** The revision of every event held, oldest first. */
+function revisionsOf(log: EventLog): number[] {
+  return log.blocks.flatMap((block) =>
+    Array.from({ length: block.count }, (_, i) => block.revision(i)),
+  );
+}
+
+describe("event log", () => {
+  it("is complete from the revision after the head while it is empty", () => {
+    const log = new EventLog({ bytesMax: 4096, completeFrom: toRevision(77) });
+    expect([log.completeFrom, log.bytes, log.blockOf(toRevision(1))]).toEqual([77, 0, 0]);
+  });
+
+  it("gives a revision that is larger than a block a block of its own", () => {
+    const log = newLog(1024 * 1024);
+    log.append([eventSource(2, "a")]);
+    log.append([eventSource(3, "a", { size: 300_000 }), eventSource(3, "b", { size: 300_000 })]);
+    log.append([eventSource(4, "a")]);
+    expect(log.blocks.map((block) => [block.firstRevision, block.lastRevision])).toEqual([
+      [2, 2],
+      [3, 3],
+      [4, 4],
+    ]);
+    expect(log.completeFrom).toBe(2);
+  });
+
+  it("keeps the newest revision however large it is", () => {
+    const log = newLog(8192);
+    log.append([eventSource(2, "a")]);
+    log.append([eventSource(3, "a", { size: 100_000 })]);
+    expect([log.completeFrom, revisionsOf(log)]).toEqual([3, [3]]);
+    log.append([eventSource(4, "a")]);
+    expect([log.completeFrom, revisionsOf(log)]).toEqual([4, [4]]);
+  });
+
+  it("counts the memory of values before as well", () => {
+    const log = newLog(16 * 1024);
+    log.append([eventSource(2, "a")]);
+    const before = log.bytes;
+    log.append([eventSource(3, "a", { previous: "x".repeat(20_000) })]);
+    expect(log.bytes).toBeGreaterThanOrEqual(before + 20_000);
+  });
+
+  it("holds whole revisions, all from one on, within its bounds, whatever is appended", () => {
+    const revision = fc.array(fc.record({ size: fc.nat({ max: 700 }), prev: fc.boolean() }), {
+      minLength: 1,
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(fc.array(revision, { maxLength: 80 }), fc.nat({ max: 90 }), (appended, probe) => {
+        const log = newLog(12_000);
+        const all: number[] = [];
+        for (const [i, events] of appended.entries()) {
+          const current = 2 + i;
+          log.append(
+            events.map(({ size, prev }, key) =>
+              eventSource(current, `k${key}`, prev ? { size, previous: "b" } : { size }),
+            ),
+          );
+          all.push(...events.map(() => current));
+          expect(revisionsOf(log)).toEqual(all.filter((one) => one >= log.completeFrom));
+          expect(log.bytes).toBe(log.blocks.reduce((sum, block) => sum + block.bytes, 0));
+          const oldest = log.blocks[0]?.bytes ?? 0;
+          // Eviction stops as soon as it may: one block more would not have been too much.
+          if (log.blocks.length > 1) expect(log.bytes).toBeLessThanOrEqual(12_000);
+          expect(oldest).toBeGreaterThan(0);
+        }
+        for (let i = 1; i < log.blocks.length; i++) {
+          const [block, next] = [log.blocks[i - 1], log.blocks[i]];
+          expect(next?.firstRevision).toBe((block?.lastRevision ?? 0) + 1);
+        }
+        const naive = log.blocks.findIndex((block) => block.lastRevision >= probe);
+        expect(log.blockOf(toRevision(probe))).toBe(naive < 0 ? log.blocks.length : naive);
+      }),
+    );
+  });
+});
