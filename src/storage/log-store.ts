@@ -181,11 +181,11 @@ export class LogStore implements RecordLog {
     return bytes;
   }
 
-  /** Bytes of frames without the records that were released. */
+  /** Bytes of frames without the records that were released, whose sizes are partly averages. */
   get bytesLive(): number {
     let bytes = 0;
     for (const segment of this.#segments.list) bytes += segment.liveBytes;
-    return bytes;
+    return Math.round(bytes);
   }
 
   /** Bytes of the log that are held in memory. */
