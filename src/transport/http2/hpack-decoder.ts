@@ -1,10 +1,5 @@
 import { decodeHuffman } from "./huffman.ts";
-import {
-  HEADER_BLOCK_BYTES_MAX,
-  HEADER_FIELDS_MAX,
-  HEADER_LIST_BYTES_MAX,
-  HEADER_TABLE_BYTES_MAX,
-} from "./limits.ts";
+import { HEADER_FIELDS_MAX, HEADER_LIST_BYTES_MAX, HEADER_TABLE_BYTES_MAX } from "./limits.ts";
 import { STATIC_TABLE } from "./static-table.ts";
 import { ConnectionError, ErrorCode } from "./frames.ts";
 
@@ -36,7 +31,8 @@ export class HpackDecoder {
   #tableBytesMax = HEADER_TABLE_BYTES_MAX;
   #listBytes = 0;
   #version = 0;
-  readonly #scratch: Buffer = Buffer.allocUnsafeSlow(2 * HEADER_BLOCK_BYTES_MAX);
+  /** Where Huffman strings are decoded to; as long as the longest so far needed. */
+  #scratch: Buffer = Buffer.alloc(0);
   #at = 0;
 
   /** Changes whenever the dynamic table does: equal blocks mean equal fields while it stays. */
@@ -162,6 +158,8 @@ export class HpackDecoder {
     if (length > end - start) throw compressionError("string cut short");
     this.#at = start + length;
     if (!isHuffman) return block.toString("latin1", start, start + length);
+    // The shortest code has five bits, so a string grows to 8/5 of its length at most.
+    if (this.#scratch.length < 2 * length) this.#scratch = Buffer.allocUnsafeSlow(4 * length);
     const decoded = decodeHuffman(block, start, start + length, this.#scratch);
     if (decoded < 0) throw compressionError("wrong Huffman code");
     return this.#scratch.toString("latin1", 0, decoded);
