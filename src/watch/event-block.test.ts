@@ -21,7 +21,7 @@ describe("event block", () => {
     const block = new EventBlock(1024);
     block.append(eventSource(5, "a", { size: 1 }));
     block.append(eventSource(6, "a", { type: "delete" }));
-    const put = Buffer.from("5a0c120a0a01611005180 52a0178".replaceAll(" ", ""), "hex");
+    const put = Buffer.from("5a0c120a0a0161100518052a0178", "hex");
     const remove = Buffer.from("5a09080112050a01611806", "hex");
     expect(Buffer.from(block.slab.subarray(0, block.start(2)))).toEqual(
       Buffer.concat([put, remove]),
