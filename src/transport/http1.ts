@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { HttpHandler, HttpResponse } from "../api/call.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { Deadline, type DeadlineQueue } from "./deadline-queue.ts";
 
 /** How long one HTTP/1.1 request may take to arrive, a wait for its first byte included. */
@@ -33,6 +35,7 @@ export class Http1Server {
   constructor(options: Http1Options) {
     this.#options = options;
     this.#server = createServer((request, response) => this.#serve(request, response));
+    this.#server.on("clientError", refuseMalformed);
   }
 
   /** Takes over a socket; `first` is what was read from it already. */
@@ -69,20 +72,20 @@ export class Http1Server {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const session = this.#sessions.get(request.socket);
-    const pieces: Buffer[] = [];
-    let bytes = 0;
+    const body = new ByteQueue();
+    let isTooLarge = false;
     request.on("data", (piece: Buffer) => {
-      bytes += piece.length;
-      if (bytes > this.#options.bodyBytesMax) this.#refuse(request, response);
-      else pieces.push(piece);
+      isTooLarge ||= body.length + piece.length > this.#options.bodyBytesMax;
+      if (isTooLarge) this.#refuse(request, response);
+      else body.push(piece, 0, piece.length);
     });
     request.on("end", () => {
-      if (bytes > this.#options.bodyBytesMax) return;
+      if (isTooLarge) return;
       if (session !== undefined) {
         this.#options.deadlines.clear(session.deadline);
         session.isAnswering = true;
       }
-      this.#handle(request, response, Buffer.concat(pieces));
+      this.#handle(request, response, body.view());
     });
     response.on("finish", () => {
       if (session === undefined || session.socket.destroyed) return;
@@ -115,6 +118,17 @@ export class Http1Server {
     response.writeHead(413, { "content-type": "text/plain; charset=utf-8" });
     response.end("request body too large\n", () => void request.destroy());
   }
+}
+
+/** What is not even a method's name is another protocol, and is not answered in this one. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "HPE_INVALID_METHOD" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const isTooLong = error.code === "HPE_HEADER_OVERFLOW";
+  const status = isTooLong ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
 function firstOf(values: readonly string[] | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { connect as connectHttp2 } from "node:http2";
 import { request as requestHttp1 } from "node:http";
+import { connect as connectTcp } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -166,6 +167,40 @@ describe("Node's own clients", () => {
       outgoing.end("two");
     });
     expect(text).toBe("200 one two");
+  });
+});
+
+describe("HTTP/1.1 from a bare socket", () => {
+  async function exchange(request: string): Promise<string> {
+    const socket = connectTcp(server.address.port, server.address.host);
+    socket.write(request, "latin1");
+    let text = "";
+    for await (const chunk of socket) text += (chunk as Buffer).toString("latin1");
+    return text;
+  }
+
+  test("a malformed header is answered with 400", async () => {
+    const text = await exchange("GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n");
+    expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  });
+
+  test("headers without end are answered with 431", async () => {
+    const text = await exchange(`GET / HTTP/1.1\r\nhost: x\r\nlong: ${"v".repeat(100_000)}`);
+    expect(text).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  test("a body of single-byte chunks comes back whole", async () => {
+    const body = "1\r\nx\r\n".repeat(5000);
+    const head = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked";
+    const text = await exchange(`${head}\r\n\r\n${body}0\r\n\r\n`);
+    expect(text.endsWith("x".repeat(5000))).toBe(true);
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("a body above the limit is answered with 413", async () => {
+    const head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\n\r\n";
+    const text = await exchange(`${head}${"x".repeat(2_200_000)}`);
+    expect(text).toMatch(/^HTTP\/1\.1 413 /);
   });
 });
 

@@ -69,6 +69,7 @@ conformance("RFC 9113 section 3.4: connection preface", [
     run: async (client) => {
       client.send(Buffer.from("INVALID CONNECTION PREFACE\r\n\r\n"));
       await client.closed();
+      expect(client.chunks).toEqual([]);
     },
   },
   {
