@@ -23,13 +23,13 @@ function isInstalled(program: string): boolean {
   return spawnSync(program, ["--version"], { stdio: "ignore" }).error === undefined;
 }
 
-/** What a program printed, once it has ended well; at most 20 s. */
+/** What a program printed, once it has ended well; at most 40 s. */
 async function run(program: string, ...args: readonly string[]): Promise<string> {
   const child: ChildProcess = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"] });
   const chunks: Buffer[] = [];
   child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stderr?.on("data", (chunk: Buffer) => chunks.push(chunk));
-  const timer = setTimeout(() => child.kill(), 20_000);
+  const timer = setTimeout(() => child.kill(), 40_000);
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   clearTimeout(timer);
   const output = Buffer.concat(chunks).toString("latin1");

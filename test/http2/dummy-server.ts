@@ -94,7 +94,7 @@ export class DummyServer {
   }
 
   /** Waits until something that handlers have noted makes `isTrue` true. */
-  async until(what: string, isTrue: () => boolean, waitMs = 4000): Promise<void> {
+  async until(what: string, isTrue: () => boolean, waitMs = 10_000): Promise<void> {
     const deadline = performance.now() + waitMs;
     while (!isTrue()) {
       if (performance.now() > deadline) throw new Error(`waited ${waitMs} ms for ${what}`);

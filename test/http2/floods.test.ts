@@ -278,10 +278,14 @@ describe("memory", () => {
     const before = heldMemoryBytes();
     const request = Buffer.alloc(8 * 1024, 1);
     const bodyBytes = message(request).length;
+    const burstCalls = 32;
     let sent = 0;
     // As much as the server lets us, at most 128 MiB: it must say stop long before.
-    while (sent < 16 * 1024 && grantedBytes(client) >= (sent + 1) * bodyBytes) {
-      await client.flood(unaryCall(streamOf(sent++), ECHO, request));
+    while (sent < 16 * 1024 && grantedBytes(client) >= (sent + burstCalls) * bodyBytes) {
+      const calls = Array.from({ length: burstCalls }, () =>
+        unaryCall(streamOf(sent++), ECHO, request),
+      );
+      await client.flood(Buffer.concat(calls));
       if (sent % 512 === 0) await serveHealthy();
     }
     await alive(client);

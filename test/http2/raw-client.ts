@@ -3,7 +3,7 @@ import { type Field, HpackDecoder } from "./hpack.ts";
 import { FrameType, Flag, PREFACE, pingFrame, SETTINGS_ACK, settingsFrame } from "./frames.ts";
 
 /** How long a test waits for what must come, milliseconds. Only a failing test waits this long. */
-const WAIT_MS = 4000;
+const WAIT_MS = 10_000;
 
 export interface Frame {
   readonly type: number;
