@@ -154,6 +154,12 @@ export class WatchStream {
     return this.#status ?? { code: -1, text: "" };
   }
 
+  /** A paused stream reads nothing: the server meets full windows. */
+  set paused(isPaused: boolean) {
+    if (isPaused) this.#call.pause();
+    else this.#call.resume();
+  }
+
   halfClose(): void {
     this.#call.end();
   }

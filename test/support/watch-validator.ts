@@ -58,7 +58,8 @@ export function validateWatch(history: WatchHistory): string[] {
         if (watchers.get(id)?.isOpen === true) faults.push(`created ${id} twice`);
         if (request.watchId !== id) faults.push(`created ${id} instead of ${request.watchId}`);
         if (events(response).length > 0) faults.push(`created ${id} carries events`);
-        watchers.set(id, new WatcherCheck(request, { truth, revision, faults }));
+        const { compacted } = history;
+        watchers.set(id, new WatcherCheck(request, { truth, revision, compacted, faults }));
       }
       continue;
     }
@@ -74,7 +75,7 @@ export function validateWatch(history: WatchHistory): string[] {
   }
   if (open !== undefined) faults.push(`the last fragment of watcher ${open} is missing`);
   if (waiting.length > 0) faults.push(`${waiting.length} creates were never answered`);
-  for (const watcher of watchers.values()) watcher.finish(history.completeTo, history.compacted);
+  for (const watcher of watchers.values()) watcher.finish(history.completeTo);
   return faults;
 }
 
@@ -124,6 +125,7 @@ interface Context {
   readonly truth: Truth;
   /** The header's revision of the created response. */
   readonly revision: number;
+  readonly compacted: number;
   readonly faults: string[];
 }
 
@@ -137,6 +139,7 @@ class WatcherCheck {
   #lastRevision = 0;
   #insideFragments = false;
   #compactRevision = 0;
+  #isReleased = false;
 
   constructor(request: CreateRequest, context: Context) {
     this.#request = request;
@@ -144,9 +147,15 @@ class WatcherCheck {
   }
 
   take(response: Message, revision: number): void {
-    if (!this.isOpen) this.#fault("a response after canceled");
     const all = events(response);
-    if (response["canceled"] === true) {
+    const isCanceled = response["canceled"] === true;
+    if (!this.isOpen) {
+      // A client's cancel of what compaction has ended is still answered, once (W18).
+      if (isCanceled && this.#compactRevision > 0 && !this.#isReleased) this.#isReleased = true;
+      else this.#fault("a response after canceled");
+      return;
+    }
+    if (isCanceled) {
       this.isOpen = false;
       this.#compactRevision = number(response, "compact_revision");
       if (all.length > 0) this.#fault("canceled carries events");
@@ -174,11 +183,11 @@ class WatcherCheck {
     this.#bookmark = Math.max(this.#bookmark, revision);
   }
 
-  finish(completeTo: number, compacted: number): void {
+  finish(completeTo: number): void {
     if (this.#insideFragments) this.#fault("the last fragment is missing");
     const until = this.isOpen ? completeTo : this.#lastRevision;
     const from = this.#firstRevision();
-    if (this.#compactRevision > 0 && this.#compactRevision > compacted) {
+    if (this.#compactRevision > this.#context.compacted) {
       this.#fault(`canceled for compaction ${this.#compactRevision}, which never was`);
     }
     const expected = this.#context.truth.changes.filter(
@@ -238,12 +247,14 @@ class WatcherCheck {
   /** prev_kv is the state before the revision; without it something may be compacted (W29). */
   #previous(event: Message, change: Change, at: string): void {
     const previous = event["prev_kv"] as Message | undefined;
+    const before = this.#context.truth.at(change.key, change.modRevision - 1);
     if (previous === undefined) {
-      const before = this.#context.truth.at(change.key, change.modRevision - 1);
-      if (this.#request.prevKv && before !== undefined) this.#fault(`${at} has no prev_kv`);
+      const mayBeGone = change.modRevision - 1 < this.#context.compacted;
+      if (this.#request.prevKv && before !== undefined && !mayBeGone) {
+        this.#fault(`${at} has no prev_kv`);
+      }
       return;
     }
-    const before = this.#context.truth.at(change.key, change.modRevision - 1);
     if (!this.#request.prevKv) this.#fault(`${at} has a prev_kv that was not asked for`);
     else if (
       before === undefined ||
