@@ -3,6 +3,9 @@ import type { KeyId } from "./key-table.ts";
 import { NO_SLOT, type Slot } from "./slot.ts";
 import type { StoreParts } from "./store-parts.ts";
 
+/** Taking a key out of the index costs about as much as looking at so many keys. */
+const REMOVAL_COST = 8;
+
 /**
  * Takes what a compaction leaves behind out of the index, a few keys at a time (K62): of each key
  * its newest version <= revision stays if it is a put, or a tombstone exactly at the revision; all
@@ -49,7 +52,9 @@ export class Compaction {
   /** Visits keys and frees versions, as many as the budget says in all. True when all is done. */
   step(budget: number): boolean {
     const { keys } = this.#parts;
-    for (let left = budget; left > 0 && this.isRunning; left--) {
+    let left = budget;
+    while (left > 0 && this.isRunning) {
+      left--;
       if (this.#cutCount > 0) {
         this.#freeOne();
         continue;
@@ -58,29 +63,34 @@ export class Compaction {
       const id = this.#next as KeyId;
       this.#next++;
       this.#remaining--;
-      if (keys.table.head(id) !== NO_SLOT) this.#compactKey(id);
+      if (keys.table.head(id) === NO_SLOT) continue;
+      if (this.#compactKey(id) === "removed") left -= REMOVAL_COST;
     }
     return !this.isRunning;
   }
 
-  #compactKey(id: KeyId): void {
+  #compactKey(id: KeyId): "kept" | "removed" {
     const { keys, versions } = this.#parts;
     const newest = versions.newestAt(id, this.#revision);
-    if (newest === NO_SLOT) return;
+    if (newest === NO_SLOT) return "kept";
     const keep = !versions.isTombstone(newest) || versions.main(newest) === this.#revision;
     const older = versions.older(newest);
     const olderCount = versions.olderCount(newest);
     if (keep) {
-      if (olderCount === 0) return;
+      if (olderCount === 0) return "kept";
       this.#cutSlot = older;
       this.#cutCount = olderCount;
       versions.cut(newest, true);
-      return;
+      return "kept";
     }
     this.#cutSlot = newest;
     this.#cutCount = olderCount + 1;
-    if (keys.table.head(id) === newest) keys.remove(id);
-    else versions.cut(newest, false);
+    if (keys.table.head(id) === newest) {
+      keys.remove(id);
+      return "removed";
+    }
+    versions.cut(newest, false);
+    return "kept";
   }
 
   #freeOne(): void {
