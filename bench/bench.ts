@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 import {
   type ServerKind,
   TestServer,
-  availablePeers,
+  PEER_KINDS,
+  isAvailable,
   cpuSeconds,
 } from "../test/support/servers.ts";
 import { type LoadResult, runFanout, runPuts, runRanges } from "./loads.ts";
@@ -54,7 +55,10 @@ export async function benchMain(args: readonly string[]): Promise<number> {
     options: {
       rounds: { type: "string", default: "5" },
       scale: { type: "string", default: "1" },
-      servers: { type: "string", default: ["vedette", ...availablePeers()].join(",") },
+      servers: {
+        type: "string",
+        default: ["vedette", ...PEER_KINDS.filter(isAvailable)].join(","),
+      },
       only: { type: "string", default: "" },
     },
   });

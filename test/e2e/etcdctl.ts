@@ -75,19 +75,22 @@ export class EtcdctlWatch {
 
 /** Takes out what differs between two servers by nature: ids, ports, sizes, times, raft's counters. */
 export function normalise(text: string, server: TestServer): string {
-  return text
-    .replaceAll(String(server.port), "PORT")
-    .replaceAll(/"ts":"[^"]*"/g, '"ts":"TIME"')
-    .replaceAll(/("?(?:cluster_id|member_id|leader|ID|MemberID|ClusterID)"? ?: ?)\d{6,}/g, "$1ID")
-    .replaceAll(/\b[0-9a-f]{15,16}\b/g, "ID")
-    .replaceAll(/("?(?:raft_term|raftTerm|RaftTerm)"? ?: ?)\d+/g, "$1N")
-    .replaceAll(/("?(?:raftIndex|RaftIndex|raftAppliedIndex|RaftAppliedIndex)"? ?: ?)\d+/g, "$1N")
-    .replaceAll(/("?(?:dbSize|DbSize|dbSizeInUse|DbSizeInUse)"? ?: ?)\d+/g, "$1N")
-    .replaceAll(/took = \S+/g, "took = T")
-    .replaceAll(/took":"[^"]*"/g, 'took":"T"')
-    .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
-    .replaceAll(/0x[0-9a-f]{6,}/g, "0xADDRESS")
-    .replaceAll(/\/retry_interceptor\.go:\d+/g, "/retry_interceptor.go:N")
-    .replaceAll(/etcd-endpoints:\/\/[^"/]*/g, "etcd-endpoints://ADDRESS")
-    .replaceAll(/"target":"[^"]*"/g, '"target":"T"');
+  return (
+    text
+      .replaceAll(String(server.port), "PORT")
+      .replaceAll(/"ts":"[^"]*"/g, '"ts":"TIME"')
+      .replaceAll(/("?(?:cluster_id|member_id|leader|ID|MemberID|ClusterID)"? ?: ?)\d{6,}/g, "$1ID")
+      // Ids are hexadecimal without leading zeros; no hash or revision has as many digits.
+      .replaceAll(/\b[0-9a-f]{12,16}\b/g, "ID")
+      .replaceAll(/("?(?:raft_term|raftTerm|RaftTerm)"? ?: ?)\d+/g, "$1N")
+      .replaceAll(/("?(?:raftIndex|RaftIndex|raftAppliedIndex|RaftAppliedIndex)"? ?: ?)\d+/g, "$1N")
+      .replaceAll(/("?(?:dbSize|DbSize|dbSizeInUse|DbSizeInUse)"? ?: ?)\d+/g, "$1N")
+      .replaceAll(/took = \S+/g, "took = T")
+      .replaceAll(/took":"[^"]*"/g, 'took":"T"')
+      .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
+      .replaceAll(/0x[0-9a-f]{6,}/g, "0xADDRESS")
+      .replaceAll(/\/retry_interceptor\.go:\d+/g, "/retry_interceptor.go:N")
+      .replaceAll(/etcd-endpoints:\/\/[^"/]*/g, "etcd-endpoints://ADDRESS")
+      .replaceAll(/"target":"[^"]*"/g, '"target":"T"')
+  );
 }

@@ -20,9 +20,11 @@ export function etcdBinary(kind: "etcd-3.4" | "etcd-3.5", name = "etcd"): string
   return existsSync(path) ? path : undefined;
 }
 
-/** All real etcds that can be started here. */
-export function availablePeers(): ("etcd-3.4" | "etcd-3.5")[] {
-  return (["etcd-3.4", "etcd-3.5"] as const).filter((kind) => etcdBinary(kind) !== undefined);
+export const PEER_KINDS: readonly ("etcd-3.4" | "etcd-3.5")[] = ["etcd-3.4", "etcd-3.5"];
+
+/** Whether a server can be started here; tests that need an absent one say so by being skipped. */
+export function isAvailable(kind: ServerKind): boolean {
+  return kind === "vedette" || etcdBinary(kind) !== undefined;
 }
 
 export interface StartOptions {
