@@ -161,7 +161,7 @@ export class Sweep {
     return this.kind === "memory" ? isHeld : !isHeld;
   }
 
-  /** Everyone who waits below `end` boards; a compacted one is cancelled instead. */
+  /** Everyone who waits below `end` boards, which is at or above `#at`. */
   #board(end: Revision): void {
     for (;;) {
       dropStale(this.#ahead);
@@ -170,8 +170,7 @@ export class Sweep {
       const boarding = this.#ahead.pop();
       assert(boarding !== undefined, "a heap with a least order has a value");
       const { watcher } = boarding;
-      if (from < this.#host.compacted) this.#host.sendBehind(watcher, from as Revision);
-      else this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from as Revision });
+      this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from as Revision });
     }
   }
 
@@ -228,8 +227,8 @@ export class Sweep {
     const at = this.#at;
     this.#forEachRider((watcher) => {
       const { position } = watcher;
-      assert(position.kind === "riding", "a rider rides");
-      this.#host.sendBehind(watcher, Math.max(at, position.boarded) as Revision);
+      assert(position.kind === "riding" && position.boarded <= at, "a rider boarded below");
+      this.#host.sendBehind(watcher, at);
     });
   }
 

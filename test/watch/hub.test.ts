@@ -163,6 +163,23 @@ describe("catching up", () => {
     expect(revisions(client.read())).toEqual([122]);
   });
 
+  it("reads nothing below a compaction that is not durable yet, and cancels once it is", () => {
+    const bench = new Bench({ eventLogBytes: 2048 });
+    for (let i = 0; i < 100; i++) bench.put("k");
+    const client = bench.client();
+    watch(client, "k", { startRevision: 10 });
+    watch(client, "k", { startRevision: 30 });
+    bench.step();
+    bench.store.compacted = 30;
+    for (let i = 0; i < 5; i++) bench.step();
+    expect(revisions(client.read())).toEqual([10, 11, 12, 13]);
+    bench.hub.compact(toRevision(30));
+    bench.settle();
+    const [canceled, ...served] = client.read();
+    expect([canceled?.id, canceled?.compactRevision]).toEqual([0n, 30]);
+    expect(revisions(served)).toEqual(Array.from({ length: 72 }, (_, i) => 30 + i));
+  });
+
   it("takes a future watcher along when its start lies in the middle of a group", () => {
     const bench = new Bench();
     const client = bench.client();

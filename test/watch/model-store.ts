@@ -71,6 +71,7 @@ export class ModelStore implements History {
   }
 
   history(from: Revision, visit: (event: HistoryEvent) => boolean): void {
+    if (from < this.compacted) throw new Error("no history is read below the compacted revision");
     for (const event of this.events) {
       if (event.revision < from) continue;
       const { previous: _, ...source } = toSource(event, false);
