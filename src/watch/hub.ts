@@ -19,6 +19,15 @@ import { ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
 import { WatchStream } from "./watch-stream.ts";
 import { type Position, SYNCED, type Watcher } from "./watcher.ts";
 
+/** A watcher that waits for its start; stale once it has another position. */
+interface FutureStart {
+  readonly watcher: Watcher;
+  readonly position: Extract<Position, { kind: "future" }>;
+}
+
+/** Not worth sweeping below: entries of the heap of future starts, each a hundred bytes. */
+const FUTURE_SWEEP_SIZE_MIN = 64;
+
 export interface WatchLimits {
   readonly watchersPerStream: number;
   readonly watchersTotal: number;
@@ -69,7 +78,9 @@ export class WatchHub implements SweepHost {
   readonly #store: Sweep;
   readonly #streams = new Set<WatchStream>();
   /** Watchers that wait for the head to reach their start, by that revision (W13). */
-  readonly #future = new Heap<{ readonly watcher: Watcher; readonly position: Position }>();
+  readonly #future = new Heap<FutureStart>();
+  /** At this size the heap is rid of those who have left it. */
+  #futureSweepSize = FUTURE_SWEEP_SIZE_MIN;
   readonly #wake: () => void;
   #headRevision: Revision;
   #compacted: number;
@@ -186,8 +197,9 @@ export class WatchHub implements SweepHost {
     const from = toRevision(startRevision);
     if (from < next) this.sendBehind(watcher, from);
     else {
-      const position: Position = { kind: "future", nextRevision: from };
+      const position: FutureStart["position"] = { kind: "future", nextRevision: from };
       this.move(watcher, position);
+      if (this.#future.size >= this.#futureSweepSize) this.#sweepFuture();
       this.#future.push(from, { watcher, position });
     }
   }
@@ -295,6 +307,19 @@ export class WatchHub implements SweepHost {
       const { watcher, position } = waiting;
       if (watcher.position === position) this.sendBehind(watcher, from);
     }
+  }
+
+  /**
+   * Lets go of watchers that left before their start came. Some start at a revision that never
+   * comes, so without this every one of them, and its stream, would be held for ever.
+   */
+  #sweepFuture(): void {
+    const kept: FutureStart[] = [];
+    for (let next = this.#future.pop(); next !== undefined; next = this.#future.pop()) {
+      if (next.watcher.position === next.position) kept.push(next);
+    }
+    for (const one of kept) this.#future.push(one.position.nextRevision, one);
+    this.#futureSweepSize = Math.max(FUTURE_SWEEP_SIZE_MIN, kept.length * 2);
   }
 
   #leave(watcher: Watcher): void {

@@ -336,7 +336,7 @@ describe("fragments", () => {
       [100, 120, 90, 130, 1, 1, 1],
     ];
     for (const shape of shapes) {
-      for (const id of [0, 5, 300, -7n]) {
+      for (const id of [0, 300]) {
         for (let bound = 60; bound < 330; bound++) {
           const desk = new Desk({ fragmentBytes: bound });
           const asked = desk.watch("k", { ...ALL, fragment: true, id });

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { parseKeyRange } from "../../src/base/key-range.ts";
 import { toRevision } from "../../src/base/revision.ts";
@@ -262,6 +264,33 @@ describe("bounds", () => {
       slowWatchers: 0,
       classes: 0,
     });
+  });
+
+  it("lets go of those who waited for a revision that never came and left", async () => {
+    setFlagsFromString("--expose_gc");
+    const collect = runInNewContext("gc") as () => void;
+    const bench = new Bench();
+    const stays = bench.client();
+    for (let i = 0; i < 50; i++) watch(stays, "k", { startRevision: 500 - i });
+    const left: WeakRef<ModelClient>[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const client = bench.client();
+      watch(client, "k", { startRevision: Number.MAX_SAFE_INTEGER });
+      client.stream?.close();
+      left.push(new WeakRef(client));
+    }
+    // A WeakRef holds on to its target until the present turn of the event loop is over.
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    const held = left.filter((one) => one.deref() !== undefined).length;
+    expect(held).toBeLessThanOrEqual(150);
+    while (bench.store.head < 501) bench.put("k");
+    bench.settle();
+    const seen = stays.read().filter(({ created }) => !created);
+    const firsts = new Map<bigint, number>();
+    for (const one of seen) if (!firsts.has(one.id)) firsts.set(one.id, revisions([one])[0] ?? 0);
+    expect([...firsts].every(([id, first]) => first === 500 - Number(id))).toBe(true);
+    expect(firsts.size).toBe(50);
   });
 
   it("sends nothing to a stream after its close", () => {
