@@ -139,6 +139,18 @@ describe("compaction", () => {
     store.checkInvariants();
   });
 
+  test("reaches every key although keys are added while it goes round", () => {
+    const { store } = newStore();
+    for (let i = 0; i < 100; i++) put(store, `key${i}`, "1");
+    store.compact(store.head);
+    store.compactionStep(50);
+    for (let i = 0; i < 100; i++) put(store, `key${i}`, "2");
+    store.compact(store.head);
+    for (let i = 0; i < 200; i++) put(store, `new${i}`, "1");
+    while (store.compactionStep(10) === "more");
+    expect(store.usage.versions).toBe(300);
+  });
+
   test("an empty compaction of a new store is finished by one step (K60)", () => {
     const { store, log } = newStore();
     store.compact(toRevision(0));

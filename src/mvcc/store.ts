@@ -130,7 +130,7 @@ export class MvccStore {
    */
   replayed(): void {
     if (this.#compacted === NO_COMPACTION) return;
-    if (this.#compacted > this.#head) this.#head = toRevision(this.#compacted);
+    assert(this.#compacted <= this.#head, "a compaction was logged at its revision or later");
     this.#removedBelow = this.#compacted;
     this.#startCompaction();
   }

@@ -83,7 +83,7 @@ export class VersionChains {
       assert(this.isBefore(previous, main, stamp), "the versions of a key come in order");
       const depth = this.#word(previous, DEPTH);
       words[at + DEPTH] = depth + 1;
-      this.#setJump(words, at, previous, this.#keys.tailDepth(id));
+      this.#setJump(words, at, previous);
     }
     this.#keys.setHead(id, slot);
     this.#count++;
@@ -233,19 +233,20 @@ export class VersionChains {
     return byDepth.size;
   }
 
-  /** Jumps that span equal distances join into one of double length, as skew-binary digits do. */
-  #setJump(words: Uint32Array, at: number, previous: Slot, tailDepth: number): void {
+  /**
+   * Jumps that span equal distances join into one of double length, as skew-binary digits do. The
+   * slot that a jump leads to may be freed and another key's by now: what is read there can then
+   * only make a jump to below the tail, which is not followed either.
+   */
+  #setJump(words: Uint32Array, at: number, previous: Slot): void {
     const depth = this.#word(previous, DEPTH);
     const jump = this.#word(previous, JUMP) as Slot;
     const jumpDepth = this.#word(previous, JUMP_DEPTH);
-    const isLive = (jumpDepth - tailDepth) >>> 0 <= (depth - tailDepth) >>> 0;
-    if (isLive) {
-      const farDepth = this.#word(jump, JUMP_DEPTH);
-      if ((depth - jumpDepth) >>> 0 === (jumpDepth - farDepth) >>> 0) {
-        words[at + JUMP] = this.#word(jump, JUMP);
-        words[at + JUMP_DEPTH] = farDepth;
-        return;
-      }
+    const farDepth = this.#word(jump, JUMP_DEPTH);
+    if ((depth - jumpDepth) >>> 0 === (jumpDepth - farDepth) >>> 0) {
+      words[at + JUMP] = this.#word(jump, JUMP);
+      words[at + JUMP_DEPTH] = farDepth;
+      return;
     }
     words[at + JUMP] = previous;
     words[at + JUMP_DEPTH] = depth;
