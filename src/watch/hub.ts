@@ -169,7 +169,6 @@ export class WatchHub implements SweepHost {
   compact(revision: Revision): void {
     assert(revision > this.#compacted, "compaction moves forward");
     this.#compacted = revision;
-    if (this.busy) this.#wake();
   }
 
   get busy(): boolean {

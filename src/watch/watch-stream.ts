@@ -85,7 +85,6 @@ export class WatchStream {
     // Before the move: that may answer a progress request, which no longer speaks for this watcher.
     this.#control(id, { canceled: true });
     this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
-    this.#answerProgress();
   }
 
   /** A manual progress request: answered once all watchers are synced, never ahead (W47, D12). */
@@ -133,7 +132,6 @@ export class WatchStream {
     const message = this.#hub.control(watcher.id, 0, { canceled: true, compactRevision });
     this.sink.control(message);
     this.#hub.move(watcher, { kind: "cancelled", reason: "compacted" });
-    this.#answerProgress();
   }
 
   /** Called by the hub as watchers leave (+1) and reach (-1) the synced position. */

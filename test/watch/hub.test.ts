@@ -192,6 +192,18 @@ describe("catching up", () => {
     expect(revisions(client.read())).toEqual([4, 5]);
   });
 
+  it("cuts a group at the border of two blocks, and its header promises no more", () => {
+    const bench = new Bench({ eventLogBytes: 60_000 });
+    const client = bench.client();
+    watch(client, "k");
+    const put: ModelOp[] = [{ kind: "put", key: "k", value: "x".repeat(300) }];
+    bench.group(...Array.from({ length: 40 }, () => put));
+    const seen = client.read().slice(1);
+    expect(seen.length).toBe(2);
+    expect(revisions(seen)).toEqual(Array.from({ length: 40 }, (_, i) => 2 + i));
+    for (const one of seen) expect(one.revision).toBe(one.events.at(-1)?.keyValue.mod);
+  });
+
   it("asks to be woken whenever somebody falls behind", () => {
     const bench = new Bench();
     bench.put("k");
@@ -206,6 +218,31 @@ describe("catching up", () => {
     slow.room = Infinity;
     slow.read();
     expect(bench.wakes).toBe(2);
+  });
+});
+
+describe("values before", () => {
+  it("are wanted for as long as somebody watches who asked for them", () => {
+    const bench = new Bench();
+    const interest = {
+      range: parseKeyRange(latin1("k"), new Uint8Array(0)),
+      noPut: false,
+      noDelete: false,
+      prevKv: true,
+    };
+    const wanted: boolean[] = [];
+    const client = bench.client();
+    const note = () => wanted.push(bench.hub.wantsPrevious);
+    watch(client, "k");
+    note();
+    watch(client, "k", { interest });
+    watch(client, "k", { interest, startRevision: 90 });
+    note();
+    client.stream?.cancel(1);
+    note();
+    client.stream?.close();
+    note();
+    expect(wanted).toEqual([false, true, true, false]);
   });
 });
 

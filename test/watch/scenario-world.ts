@@ -271,5 +271,6 @@ function responseText(response: SeenResponse): string {
 }
 
 function valueText(value: string): string {
+  if (value === "") return '""';
   return value.length > 12 ? `${value.length}B` : value;
 }
