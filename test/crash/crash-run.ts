@@ -117,6 +117,7 @@ class CrashRun {
   }
 
   async #kill(server: TestServer): Promise<void> {
+    this.#writers.expectLoss();
     await server.kill();
     this.#kills++;
     await Promise.all([this.#writers.lost(), this.#watchers.lost()]);
@@ -157,8 +158,10 @@ class CrashRun {
 
   /** Compacts to the present revision once all watchers have seen it; the removal meets the kill. */
   async #compact(server: TestServer): Promise<void> {
+    const { historyRevision, compacted } = this.#checker;
+    if (compacted === historyRevision) return;
     await this.#watchers.untilLevel(LEVEL_TIMEOUT_MS);
-    if (this.#checker.compacted === this.#checker.historyRevision) return;
+    await this.#watchers.untilSynced(historyRevision, LEVEL_TIMEOUT_MS);
     this.#checker.compacting();
     const reader = await HistoryReader.open(server.port);
     await reader.compact(this.#checker.compacted);

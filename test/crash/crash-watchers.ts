@@ -1,4 +1,4 @@
-import { FastConnection } from "../support/fast-client.ts";
+import { FastConnection, type FastStream } from "../support/fast-client.ts";
 import {
   type WatchEventView,
   compactRequest,
@@ -12,6 +12,8 @@ import type { CrashChecker, SeenEvent } from "./crash-checker.ts";
 
 const CONNECTIONS = 4;
 const WATCH = "/etcdserverpb.Watch/Watch";
+/** A WatchRequest with an empty progress_request = 3. */
+const PROGRESS_REQUEST: Buffer = Buffer.from([26, 0]);
 const READ_TIMEOUT_MS = 60_000;
 
 /** Watchers on prefixes, one stream each, that resume behind the last revision they saw. */
@@ -19,17 +21,21 @@ export class Watchers {
   readonly #checker: CrashChecker;
   readonly #prefixes: readonly string[];
   #connections: FastConnection[] = [];
+  #streams: (FastStream | undefined)[] = [];
+  /** The newest progress that each watcher was told. */
+  readonly #progress: number[];
 
   constructor(checker: CrashChecker, prefixes: readonly string[]) {
     this.#checker = checker;
     this.#prefixes = prefixes;
+    this.#progress = prefixes.map(() => 0);
   }
 
   async connect(port: number): Promise<void> {
     this.#connections = await Promise.all(
       Array.from({ length: CONNECTIONS }, () => FastConnection.open(port)),
     );
-    this.#prefixes.forEach((prefix, index) => {
+    this.#streams = this.#prefixes.map((prefix, index) => {
       const stream = this.#connections[index % CONNECTIONS]?.stream(WATCH, {
         message: (bytes) => this.#take(index, bytes),
         ended: () => undefined,
@@ -37,7 +43,25 @@ export class Watchers {
       const end = `${prefix.slice(0, -1)}0`;
       const from = this.#checker.resumeFrom(index);
       stream?.send(watchCreateRequest(Buffer.from(prefix), Buffer.from(end), from));
+      return stream;
     });
+  }
+
+  /**
+   * Waits until the server has told every watcher that it has seen all up to `revision`: one that
+   * has received all its events may still be reading, and a compaction would cancel it (W75).
+   */
+  async untilSynced(revision: number, timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    const isBehind = (index: number): boolean =>
+      this.#checker.resumeFrom(index) <= revision && (this.#progress[index] ?? 0) < revision;
+    while (this.#streams.some((_, index) => isBehind(index))) {
+      if (Date.now() > deadline) throw new Error(`some watcher never gets to ${revision}`);
+      this.#streams.forEach((stream, index) => {
+        if (isBehind(index)) stream?.send(PROGRESS_REQUEST);
+      });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** Waits until the killed server's connections are gone, so that nothing late arrives. */
@@ -57,12 +81,18 @@ export class Watchers {
   }
 
   #take(index: number, bytes: Buffer): void {
+    let progress = 0;
     visitWatchResponse(bytes, {
-      response: ({ canceled }) => {
+      response: ({ created, canceled, revision }) => {
         if (canceled) this.#checker.violations.push(`watcher ${index} was canceled`);
+        if (!created) progress = revision;
       },
-      event: (event) => this.#checker.watched(index, seen(event)),
+      event: (event) => {
+        progress = 0;
+        this.#checker.watched(index, seen(event));
+      },
     });
+    if (progress > 0) this.#progress[index] = progress;
   }
 }
 

@@ -27,6 +27,8 @@ export class Writers {
   #connections: FastConnection[] = [];
   #budget = 0;
   #busy = 0;
+  /** From the kill on: before it, a write that fails is a fault. */
+  #mayFail = false;
   #idle: (() => void) | undefined;
 
   constructor(checker: CrashChecker, options: WritersOptions) {
@@ -36,6 +38,7 @@ export class Writers {
   }
 
   async connect(port: number): Promise<void> {
+    this.#mayFail = false;
     this.#connections = await Promise.all(
       Array.from({ length: CONNECTIONS }, () => FastConnection.open(port)),
     );
@@ -52,6 +55,11 @@ export class Writers {
     this.#budget = count;
     for (let i = 0; i < this.#options.writers; i++) this.#next(i);
     await this.lost();
+  }
+
+  /** The server is about to be killed: writes under way may fail from now on. */
+  expectLoss(): void {
+    this.#mayFail = true;
   }
 
   /** Waits until no call is open any more. */
@@ -78,9 +86,11 @@ export class Writers {
     const write = this.#chooseWrite();
     this.#checker.attempted(id, write);
     const { path, request } = encodeWrite(id, write, this.#options.valueBytes);
-    connection.unary(path, request, (response) => {
+    connection.unary(path, request, (response, end) => {
       this.#busy--;
-      if (response !== undefined) {
+      if (response === undefined) {
+        if (!this.#mayFail) this.#checker.violations.push(`a write failed: ${end.text}`);
+      } else {
         this.acknowledged++;
         const changedNothing = write.kind === "delete" && deletedCount(response) === 0;
         this.#checker.acknowledged(id, changedNothing ? 0 : headerRevision(response));

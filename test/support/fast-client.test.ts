@@ -97,6 +97,16 @@ test.skipIf(!isAvailable("etcd-3.5"))(
       Array.from({ length: 500 }, (_, i) => i + 2),
     );
     expect(events).toEqual(Array.from({ length: 500 }, (_, i) => i + 2));
+    // Larger than one frame, and than the window a connection begins with.
+    for (let i = 0; i < 5; i++) {
+      const large = putRequest(Buffer.from("z"), Buffer.alloc(40_000, "z"));
+      const revision = await new Promise<number>((resolve) =>
+        connection.unary("/etcdserverpb.KV/Put", large, (response) =>
+          resolve(response === undefined ? -1 : headerRevision(response)),
+        ),
+      );
+      expect(revision).toBe(502 + i);
+    }
     const refused = await new Promise((resolve) =>
       connection.unary("/etcdserverpb.KV/Put", Buffer.alloc(0), (_, end) => resolve(end)),
     );

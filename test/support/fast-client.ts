@@ -2,11 +2,7 @@ import { type Socket, connect } from "node:net";
 import { HpackDecoder } from "../http2/hpack.ts";
 import { MessageSplitter } from "./message-splitter.ts";
 
-/**
- * A gRPC client that costs little: frames written by hand over one socket, all output of a turn in
- * one write, messages handed on as views of what was read. It is for many callers and watchers in
- * one process, on plain text, against servers that behave; what they do wrong is another test's.
- */
+/** The status a call ended with. */
 export interface CallEnd {
   readonly code: number;
   readonly text: string;
@@ -20,8 +16,19 @@ interface OpenCall {
   received: number;
 }
 
+interface Waiting {
+  readonly call: number;
+  /** With its five bytes of prefix. */
+  readonly message: Buffer;
+  readonly last: boolean;
+  sent: number;
+}
+
+const PREFIX_BYTES = 5;
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 const FRAME_HEAD_BYTES = 9;
+/** What a server takes in one frame unless it says more (RFC 9113 §4.2). */
+const FRAME_BYTES_MAX = 16_384;
 const WINDOW_MAX = 2 ** 31 - 1;
 const WINDOW_FIRST = 65_535;
 /** A window is filled up again once half of it has been used. */
@@ -42,6 +49,12 @@ const Frame = {
 /** How a call ends when the connection does: what clients see as Unavailable. */
 const LOST: CallEnd = { code: 14, text: "connection lost" };
 
+/**
+ * A gRPC client that costs little: frames written by hand over one socket, all output of a turn in
+ * one write, messages handed on as views of what was read. It is for many callers and watchers in
+ * one process, on plain text, against servers that behave; what they do wrong is another test's.
+ * A request is below 64 KiB, the window a stream begins with.
+ */
 export class FastConnection {
   readonly #socket: Socket;
   readonly #authority: string;
@@ -52,11 +65,7 @@ export class FastConnection {
   readonly #requestBlocks = new Map<string, Buffer>();
   readonly #closed: Promise<void>;
   /** Requests that wait for the server to open the connection's window. */
-  readonly #waiting: {
-    readonly call: number;
-    readonly bytes: Uint8Array;
-    readonly last: boolean;
-  }[] = [];
+  readonly #waiting: Waiting[] = [];
   #nextStream = 1;
   #sendWindow = WINDOW_FIRST;
   #received = 0;
@@ -162,16 +171,35 @@ export class FastConnection {
   }
 
   #send(call: number, bytes: Uint8Array, last: boolean): void {
-    if (this.#waiting.length > 0 || this.#sendWindow < bytes.length + 5) {
-      if (bytes.length + 5 > WINDOW_FIRST) throw new Error("requests are below 64 KiB here");
-      this.#waiting.push({ call, bytes: Buffer.from(bytes), last });
+    const length = bytes.length + PREFIX_BYTES;
+    if (this.#waiting.length > 0 || this.#sendWindow < length || length > FRAME_BYTES_MAX) {
+      const message = Buffer.allocUnsafe(length);
+      message[0] = 0;
+      message.writeUInt32BE(bytes.length, 1);
+      message.set(bytes, PREFIX_BYTES);
+      this.#waiting.push({ call, message, last, sent: 0 });
+      this.#sendWaiting();
       return;
     }
-    this.#sendWindow -= bytes.length + 5;
-    const at = this.#frameHead(bytes.length + 5, Frame.data, last ? 1 : 0, call);
+    this.#sendWindow -= length;
+    const at = this.#frameHead(length, Frame.data, last ? 1 : 0, call);
     this.#output[at] = 0;
     this.#output.writeUInt32BE(bytes.length, at + 1);
-    this.#output.set(bytes, at + 5);
+    this.#output.set(bytes, at + PREFIX_BYTES);
+  }
+
+  /** Sends what the connection's window allows of the messages that wait, in order. */
+  #sendWaiting(): void {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const room = Math.min(this.#sendWindow, FRAME_BYTES_MAX);
+      if (room <= 0) return;
+      const part = first.message.subarray(first.sent, first.sent + room);
+      first.sent += part.length;
+      this.#sendWindow -= part.length;
+      const isWhole = first.sent === first.message.length;
+      this.#frame(Frame.data, isWhole && first.last ? 1 : 0, first.call, part);
+      if (isWhole) this.#waiting.shift();
+    }
   }
 
   #frame(type: number, flags: number, stream: number, payload: Uint8Array): void {
@@ -264,18 +292,14 @@ export class FastConnection {
         if ((flags & 1) === 0) this.#frame(Frame.ping, 1, 0, payload);
         return;
       case Frame.windowUpdate:
-        if (stream === 0) this.#grow(payload.readUInt32BE(0));
+        if (stream !== 0) return;
+        this.#sendWindow += payload.readUInt32BE(0);
+        this.#sendWaiting();
         return;
       case Frame.continuation:
         throw new Error("a header block in two frames is not for this client");
       default:
     }
-  }
-
-  #grow(increment: number): void {
-    this.#sendWindow += increment;
-    const waiting = this.#waiting.splice(0);
-    for (const { call, bytes, last } of waiting) this.#send(call, bytes, last);
   }
 
   #data(stream: number, payload: Buffer, isLast: boolean): void {
