@@ -13,7 +13,7 @@ import {
   decodeTxnRequest,
 } from "./proto/decode-requests.ts";
 import type { CompactionRequest } from "./proto/messages-key-value.ts";
-import type { ResponseHeaderWriter } from "./proto/response-header.ts";
+import type { ResponseHeaderWriter } from "../base/response-header.ts";
 import {
   writeDeleteRangeResponse,
   writeHeaderResponse,

@@ -12,7 +12,7 @@ import type { StreamCall, StreamHandler } from "./call.ts";
 import { parseRange } from "./parse.ts";
 import { decodeRangeRequest } from "./proto/decode-requests.ts";
 import type { RangeRequest } from "./proto/messages-key-value.ts";
-import type { ResponseHeaderWriter } from "./proto/response-header.ts";
+import type { ResponseHeaderWriter } from "../base/response-header.ts";
 import { writeRangeResponse } from "./proto/write-responses.ts";
 import { NO_REQUEST, undecodableText } from "./unary.ts";
 

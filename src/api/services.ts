@@ -5,7 +5,7 @@ import { healthMethods } from "./health.ts";
 import { KvService } from "./kv.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import type { MemberIdentity } from "./member.ts";
-import { ResponseHeaderWriter } from "./proto/response-header.ts";
+import { ResponseHeaderWriter } from "../base/response-header.ts";
 
 export interface ServicesOptions {
   readonly replica: Replica;

@@ -1,6 +1,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import { Heap } from "../base/heap.ts";
+import type { HeaderFields } from "../base/response-header.ts";
 import { nextRevision, toRevision, type Revision } from "../base/revision.ts";
 import { Distributor } from "./distributor.ts";
 import type { EventSource } from "./event-block.ts";
@@ -11,7 +12,6 @@ import {
   type ControlFields,
   controlResponse,
   ResponseHead,
-  type ResponseIdentity,
   type WatchId,
 } from "./response-head.ts";
 import { Sweep, type SweepHost } from "./sweep.ts";
@@ -34,7 +34,7 @@ export interface WatchLimits {
 }
 
 export interface WatchHubOptions {
-  readonly identity: ResponseIdentity;
+  readonly identity: HeaderFields;
   /** The newest durable revision, and the compacted one (-1 = none). */
   readonly head: Revision;
   readonly compacted: number;

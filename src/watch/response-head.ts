@@ -1,4 +1,5 @@
-import { varint64Size, varintSize, writeVarint, writeVarint64 } from "../base/wire.ts";
+import { type HeaderFields, ResponseHeaderWriter } from "../base/response-header.ts";
+import { writeVarint, writeVarint64 } from "../base/wire.ts";
 
 /** A watch id as the client knows it: a number where it is exact, else a bigint (W17). */
 export type WatchId = number | bigint;
@@ -6,14 +7,6 @@ export type WatchId = number | bigint;
 /** The id of answers that concern no single watcher (W8, W47). */
 export const NO_WATCH_ID = -1n;
 
-export interface ResponseIdentity {
-  readonly clusterId: bigint;
-  readonly memberId: bigint;
-  readonly raftTerm: bigint;
-}
-
-const HEADER_FIELD_TAG = 1 * 8 + 2;
-const REVISION_FIELD_TAG = 3 * 8;
 const WATCH_ID_FIELD_TAG = 2 * 8;
 const FRAGMENT_FIELD_TAG = 7 * 8;
 
@@ -24,13 +17,11 @@ const FRAGMENT_FIELD_TAG = 7 * 8;
  */
 export class ResponseHead {
   readonly bytes: Uint8Array = new Uint8Array(128);
-  readonly #before: Uint8Array;
-  readonly #after: Uint8Array;
+  readonly #header: ResponseHeaderWriter;
   #sharedLength = 0;
 
-  constructor(identity: ResponseIdentity) {
-    this.#before = concat(idField(1, identity.clusterId), idField(2, identity.memberId));
-    this.#after = idField(4, identity.raftTerm);
+  constructor(identity: HeaderFields) {
+    this.#header = new ResponseHeaderWriter(identity);
   }
 
   /**
@@ -38,19 +29,7 @@ export class ResponseHead {
    * whose header etcd leaves empty.
    */
   begin(revision: number): void {
-    const { bytes } = this;
-    const revisionSize = revision === 0 ? 0 : 1 + varintSize(revision);
-    let at = 0;
-    bytes[at++] = HEADER_FIELD_TAG;
-    at = writeVarint(bytes, at, this.#before.length + revisionSize + this.#after.length);
-    bytes.set(this.#before, at);
-    at += this.#before.length;
-    if (revision !== 0) {
-      bytes[at++] = REVISION_FIELD_TAG;
-      at = writeVarint(bytes, at, revision);
-    }
-    bytes.set(this.#after, at);
-    this.#sharedLength = at + this.#after.length;
+    this.#sharedLength = this.#header.write(this.bytes, 0, revision);
   }
 
   /** Writes the id behind the shared part and returns the head's length. 0 is left out (W3). */
@@ -113,19 +92,4 @@ export function controlResponse(
     at += reason.length;
   }
   return message.subarray(0, at);
-}
-
-function idField(field: number, value: bigint): Uint8Array {
-  if (value === 0n) return new Uint8Array(0);
-  const bytes = new Uint8Array(1 + varint64Size(value));
-  bytes[0] = field * 8;
-  writeVarint64(bytes, 1, value);
-  return bytes;
-}
-
-function concat(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(left.length + right.length);
-  joined.set(left);
-  joined.set(right, left.length);
-  return joined;
 }

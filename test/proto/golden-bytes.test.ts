@@ -9,7 +9,7 @@ import {
 } from "../../src/api/proto/codec.ts";
 import { decodePutRequest, decodeTxnRequest } from "../../src/api/proto/decode-requests.ts";
 import type { TxnRequest } from "../../src/api/proto/messages-key-value.ts";
-import { ResponseHeaderWriter } from "../../src/api/proto/response-header.ts";
+import { ResponseHeaderWriter } from "../../src/base/response-header.ts";
 import { SCHEMA_PARTS } from "../../src/api/proto/schema-parts.ts";
 import { SERVICES } from "../../src/api/proto/services.ts";
 import {

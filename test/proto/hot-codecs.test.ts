@@ -16,7 +16,7 @@ import {
   decodeWatchRequest,
 } from "../../src/api/proto/decode-requests.ts";
 import type { KeyValue, ResponseHeader } from "../../src/api/proto/messages-key-value.ts";
-import { ResponseHeaderWriter } from "../../src/api/proto/response-header.ts";
+import { ResponseHeaderWriter } from "../../src/base/response-header.ts";
 import {
   writeDeleteRangeResponse,
   writeHeaderResponse,

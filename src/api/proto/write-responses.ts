@@ -8,7 +8,11 @@ import type {
   RangeResult,
   TxnResult,
 } from "../../machine/result.ts";
-import { type ResponseHeaderWriter, revisionSize, writeRevision } from "./response-header.ts";
+import {
+  type ResponseHeaderWriter,
+  revisionSize,
+  writeRevision,
+} from "../../base/response-header.ts";
 import { SizePlan } from "./value-codec.ts";
 
 /** A tag below 16 and a varint of 64 bits. */

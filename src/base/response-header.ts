@@ -1,4 +1,4 @@
-import { varintSize, writeVarint, WireWriter } from "../../base/wire.ts";
+import { varintSize, writeVarint, WireWriter } from "./wire.ts";
 
 /** What a header says of the member that answers (K5). */
 export interface HeaderFields {
