@@ -1,6 +1,5 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { EMPTY_BYTES } from "../base/bytes.ts";
-import { Heap } from "../base/heap.ts";
 import type { HeaderFields } from "../base/response-header.ts";
 import { nextRevision, toRevision, type Revision } from "../base/revision.ts";
 import { Distributor } from "./distributor.ts";
@@ -15,18 +14,10 @@ import {
   type WatchId,
 } from "./response-head.ts";
 import { Sweep, type SweepHost } from "./sweep.ts";
+import { WaitingWatchers } from "./waiting-watchers.ts";
 import { ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
 import { WatchStream } from "./watch-stream.ts";
 import { type Position, SYNCED, type Watcher } from "./watcher.ts";
-
-/** A watcher that waits for its start; stale once it has another position. */
-interface FutureStart {
-  readonly watcher: Watcher;
-  readonly position: Extract<Position, { kind: "future" }>;
-}
-
-/** Not worth sweeping below: entries of the heap of future starts, each a hundred bytes. */
-const FUTURE_SWEEP_SIZE_MIN = 64;
 
 export interface WatchLimits {
   readonly watchersPerStream: number;
@@ -78,9 +69,7 @@ export class WatchHub implements SweepHost {
   readonly #store: Sweep;
   readonly #streams = new Set<WatchStream>();
   /** Watchers that wait for the head to reach their start, by that revision (W13). */
-  readonly #future = new Heap<FutureStart>();
-  /** At this size the heap is rid of those who have left it. */
-  #futureSweepSize = FUTURE_SWEEP_SIZE_MIN;
+  readonly #future = new WaitingWatchers();
   readonly #wake: () => void;
   #headRevision: Revision;
   #compacted: number;
@@ -196,10 +185,8 @@ export class WatchHub implements SweepHost {
     const from = toRevision(startRevision);
     if (from < next) this.sendBehind(watcher, from);
     else {
-      const position: FutureStart["position"] = { kind: "future", nextRevision: from };
-      this.move(watcher, position);
-      if (this.#future.size >= this.#futureSweepSize) this.#sweepFuture();
-      this.#future.push(from, { watcher, position });
+      this.move(watcher, { kind: "future", nextRevision: from });
+      this.#future.add(watcher, from);
     }
   }
 
@@ -231,10 +218,6 @@ export class WatchHub implements SweepHost {
     const sweep = from >= this.log.completeFrom ? this.#memory : this.#store;
     sweep.wait(watcher, from);
     this.#wake();
-  }
-
-  caughtUp(watcher: Watcher): void {
-    this.move(watcher, SYNCED);
   }
 
   /** A control response, borrowed by nobody. */
@@ -300,25 +283,9 @@ export class WatchHub implements SweepHost {
   /** Those whose start the head has reached read from there, like anyone who is behind. */
   #startFuture(): void {
     while (this.#future.least <= this.#headRevision) {
-      const from = toRevision(this.#future.least);
-      const waiting = this.#future.pop();
-      assert(waiting !== undefined, "a heap with a least order has a value");
-      const { watcher, position } = waiting;
-      if (watcher.position === position) this.sendBehind(watcher, from);
+      const { watcher, from } = this.#future.take();
+      this.sendBehind(watcher, from);
     }
-  }
-
-  /**
-   * Lets go of watchers that left before their start came. Some start at a revision that never
-   * comes, so without this every one of them, and its stream, would be held for ever.
-   */
-  #sweepFuture(): void {
-    const kept: FutureStart[] = [];
-    for (let next = this.#future.pop(); next !== undefined; next = this.#future.pop()) {
-      if (next.watcher.position === next.position) kept.push(next);
-    }
-    for (const one of kept) this.#future.push(one.position.nextRevision, one);
-    this.#futureSweepSize = Math.max(FUTURE_SWEEP_SIZE_MIN, kept.length * 2);
   }
 
   #leave(watcher: Watcher): void {
@@ -335,7 +302,7 @@ export class WatchHub implements SweepHost {
         break;
       case "future":
       case "unsynced":
-        // What waits for it in a heap is stale from now on, and is recognised by its position.
+        // Where it waits it is recognised by its position: it does not wait there any more.
         break;
       case "cancelled":
         assert(false, "a cancelled watcher moves no more");

@@ -1,12 +1,12 @@
 import { assert } from "../base/assert.ts";
-import { Heap } from "../base/heap.ts";
 import { nextRevision, type Revision } from "../base/revision.ts";
 import type { Distributor } from "./distributor.ts";
 import { EventBlock, type EventSource } from "./event-block.ts";
 import type { EventLog } from "./event-log.ts";
 import type { History } from "./history.ts";
 import type { AudienceKind, WatchClass } from "./watch-class.ts";
-import type { Position, Watcher } from "./watcher.ts";
+import { WaitingWatchers } from "./waiting-watchers.ts";
+import { type Position, SYNCED, type Watcher } from "./watcher.ts";
 
 /** What a sweep needs of the hub around it. */
 export interface SweepHost {
@@ -20,14 +20,6 @@ export interface SweepHost {
    * Puts a watcher that is behind the head where it is served from: memory, store, or cancelled.
    */
   sendBehind(watcher: Watcher, from: Revision): void;
-  /** The watcher has been sent everything up to the head. */
-  caughtUp(watcher: Watcher): void;
-}
-
-/** A boarding that has not happened yet; stale once the watcher has another position. */
-interface Boarding {
-  readonly watcher: Watcher;
-  readonly position: Position;
 }
 
 /** One stretch of history, ready to be distributed. */
@@ -58,8 +50,8 @@ export class Sweep {
   #isRunOver = false;
   readonly #classes = new Set<WatchClass>();
   /** Those who wait at or above `#at`, and those below it, by their next revision. */
-  #ahead = new Heap<Boarding>();
-  #below = new Heap<Boarding>();
+  #ahead = new WaitingWatchers();
+  #below = new WaitingWatchers();
   readonly #noEvents = new EventBlock(0);
 
   constructor(kind: Exclude<AudienceKind, "synced">, host: SweepHost, eventsPerStep: number) {
@@ -74,14 +66,10 @@ export class Sweep {
     return this.#riders > 0 || this.#ahead.size > 0 || this.#below.size > 0;
   }
 
-  get at(): Revision {
-    return this.#at;
-  }
-
   /** Lets a watcher, whose position says so already, wait for this sweep. */
   wait(watcher: Watcher, from: Revision): void {
-    const heap = from >= this.#at ? this.#ahead : this.#below;
-    heap.push(from, { watcher, position: watcher.position });
+    const waiting = from >= this.#at ? this.#ahead : this.#below;
+    waiting.add(watcher, from);
   }
 
   /** Called by the hub when a watcher gets the position "riding", and when it loses it. */
@@ -123,10 +111,9 @@ export class Sweep {
 
   /** Moves to where the next rider is when there are none; false when nobody waits at all. */
   #findStart(): boolean {
-    dropStale(this.#ahead);
     if (this.#riders > 0) return true;
-    if (this.#ahead.size === 0 || this.#isRunOver) this.#startOver();
-    if (this.#ahead.size === 0) return false;
+    if (this.#ahead.least === Infinity || this.#isRunOver) this.#startOver();
+    if (this.#ahead.least === Infinity) return false;
     this.#at = this.#ahead.least as Revision;
     this.#board(nextRevision(this.#at));
     return this.#riders > 0;
@@ -142,15 +129,9 @@ export class Sweep {
     this.#isRunOver = false;
     const [fewer, more] =
       this.#ahead.size < this.#below.size ? [this.#ahead, this.#below] : [this.#below, this.#ahead];
-    for (let waiting = fewer.pop(); waiting !== undefined; waiting = fewer.pop()) {
-      const { position } = waiting;
-      if (waiting.watcher.position === position && position.kind === "unsynced") {
-        more.push(position.nextRevision, waiting);
-      }
-    }
+    more.takeAll(fewer);
     this.#ahead = more;
     this.#below = fewer;
-    dropStale(this.#ahead);
   }
 
   /** Whether this sweep is the one that serves from `#at` on. */
@@ -163,14 +144,9 @@ export class Sweep {
 
   /** Everyone who waits below `end` boards, which is at or above `#at`. */
   #board(end: Revision): void {
-    for (;;) {
-      dropStale(this.#ahead);
-      const from = this.#ahead.least;
-      if (from >= end) return;
-      const boarding = this.#ahead.pop();
-      assert(boarding !== undefined, "a heap with a least order has a value");
-      const { watcher } = boarding;
-      this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from as Revision });
+    while (this.#ahead.least < end) {
+      const { watcher, from } = this.#ahead.take();
+      this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from });
     }
   }
 
@@ -218,7 +194,7 @@ export class Sweep {
 
   #everybodyIsLevel(): void {
     this.#isRunOver = true;
-    this.#forEachRider((watcher) => this.#host.caughtUp(watcher));
+    this.#forEachRider((watcher) => this.#host.move(watcher, SYNCED));
   }
 
   /** The sweep cannot go on from here: its riders are sent to where they are served. */
@@ -244,11 +220,3 @@ export class Sweep {
 
 /** Bytes of events that one step reads from the store at most, but for a single larger revision. */
 const STORE_BLOCK_BYTES = 1024 * 1024;
-
-function dropStale(heap: Heap<Boarding>): void {
-  for (;;) {
-    const next = heap.peek();
-    if (next === undefined || next.watcher.position === next.position) return;
-    heap.pop();
-  }
-}
