@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { idText } from "./api/member-ids.ts";
 import { ETCD_VERSION } from "./api/version.ts";
 import { type ParsedFlags, parseFlags } from "./flags.ts";
 import { FLAGS } from "./flag-table.ts";
@@ -73,12 +74,12 @@ function fail(line: string): void {
 /** The lines that programs around an etcd wait for, and one for people. */
 function announce(server: RunningServer, name: string, log: Logger): void {
   const { clientUrls } = server;
-  const id = server.memberId.toString(16);
+  const id = idText(server.memberId);
   const dataDir = server.dataDir ?? "(in memory)";
   log.info("published local member to cluster through raft", {
     "local-member-id": id,
     "local-member-attributes": `{Name:${name} ClientURLs:[${clientUrls.join(" ")}]}`,
-    "cluster-id": server.clusterId.toString(16),
+    "cluster-id": idText(server.clusterId),
   });
   log.info("enabled capabilities for version", { "cluster-version": "3.7" });
   log.info("ready to serve client requests", { "data-dir": dataDir, pid: process.pid });

@@ -1,3 +1,4 @@
+import { MAX_REQUEST_BYTES_DEFAULT, MAX_TXN_OPS_DEFAULT } from "./base/limits.ts";
 import { FlagError, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
 import { parseAdvertisedUrls } from "./listen-url.ts";
 
@@ -44,8 +45,18 @@ export const FLAGS: readonly Flag[] = [
   used("initial-cluster-token", text, "etcd-cluster", "makes, with the peer URLs, the ids"),
   used("initial-cluster", text, "", "members of a new cluster: this one"),
   used("initial-cluster-state", oneOf("new", "existing"), "new", "whether the cluster is new"),
-  used("max-request-bytes", whole(1, INT32_MAX), "1572864", "largest request, in bytes"),
-  used("max-txn-ops", whole(1, UINT32_MAX), "128", "most operations in a list of a txn"),
+  used(
+    "max-request-bytes",
+    whole(1, INT32_MAX),
+    String(MAX_REQUEST_BYTES_DEFAULT),
+    "largest request, in bytes",
+  ),
+  used(
+    "max-txn-ops",
+    whole(1, UINT32_MAX),
+    String(MAX_TXN_OPS_DEFAULT),
+    "most operations in a list of a txn",
+  ),
   used("max-concurrent-streams", whole(1, UINT32_MAX), "4294967295", "most calls a connection"),
   used("grpc-keepalive-min-time", duration, "5s", "shortest time between a client's pings"),
   used("grpc-keepalive-interval", duration, "2h", "time between our pings; 0 = none"),

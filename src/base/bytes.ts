@@ -38,19 +38,3 @@ export function hashBytes(bytes: Uint8Array, seed: number): number {
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes);
 }
-
-/**
- * The smallest key that is greater than every key with this prefix: its last byte below 0xff raised
- * by one and the tail cut. A prefix of only 0xff bytes (or an empty one) has none: `undefined`.
- */
-export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
-  for (let i = prefix.length - 1; i >= 0; i--) {
-    const byte = prefix[i] as number;
-    if (byte < 0xff) {
-      const end = copyBytes(prefix.subarray(0, i + 1));
-      end[i] = byte + 1;
-      return end;
-    }
-  }
-  return undefined;
-}

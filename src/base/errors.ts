@@ -225,6 +225,3 @@ export class EtcdError extends Error {
     this.code = TABLE[name][0];
   }
 }
-
-/** Names of all rows, for tests that walk the table. */
-export const ETCD_ERROR_NAMES: readonly EtcdErrorName[] = Object.keys(TABLE) as EtcdErrorName[];
