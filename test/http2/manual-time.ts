@@ -1,27 +1,20 @@
 import type { Clock, Timers } from "../../src/base/outside.ts";
-
-interface Alarm {
-  readonly atMs: number;
-  readonly fire: () => void;
-}
+import { ManualTimers } from "../support/manual-timers.ts";
 
 /** Time that moves only when a test moves it; the turns of the event loop stay real. */
 export class ManualTime implements Clock, Timers {
-  #nowMs = 1_000_000;
-  readonly #alarms: Set<Alarm> = new Set();
+  readonly #timers = new ManualTimers(1_000_000);
 
   monotonicMs(): number {
-    return this.#nowMs;
+    return this.#timers.nowMs;
   }
 
   wallMs(): number {
-    return 1_700_000_000_000 + this.#nowMs;
+    return 1_700_000_000_000 + this.#timers.nowMs;
   }
 
   after(delayMs: number, fire: () => void): () => void {
-    const alarm: Alarm = { atMs: this.#nowMs + delayMs, fire };
-    this.#alarms.add(alarm);
-    return () => void this.#alarms.delete(alarm);
+    return this.#timers.after(delayMs, fire);
   }
 
   endOfTurn(run: () => void): void {
@@ -30,21 +23,11 @@ export class ManualTime implements Clock, Timers {
 
   /** Lets time pass; what comes due fires in order, and may set new alarms that come due too. */
   advance(byMs: number): void {
-    const untilMs = this.#nowMs + byMs;
-    for (;;) {
-      const due = [...this.#alarms]
-        .filter(({ atMs }) => atMs <= untilMs)
-        .sort((left, right) => left.atMs - right.atMs)[0];
-      if (due === undefined) break;
-      this.#alarms.delete(due);
-      this.#nowMs = Math.max(this.#nowMs, due.atMs);
-      due.fire();
-    }
-    this.#nowMs = untilMs;
+    this.#timers.pass(byMs);
   }
 
   /** Alarms that are still set. */
   get pending(): number {
-    return this.#alarms.size;
+    return this.#timers.pending;
   }
 }

@@ -2,9 +2,13 @@ import type { Timers } from "../../src/base/outside.ts";
 
 /** Time that stands still until a test moves it. */
 export class ManualTimers implements Timers {
-  nowMs = 0;
+  nowMs: number;
   #turn: (() => void)[] = [];
   #waiting: { atMs: number; fire: () => void }[] = [];
+
+  constructor(nowMs: number = 0) {
+    this.nowMs = nowMs;
+  }
 
   after(delayMs: number, fire: () => void): () => void {
     const timer = { atMs: this.nowMs + delayMs, fire };
@@ -16,6 +20,11 @@ export class ManualTimers implements Timers {
 
   endOfTurn(run: () => void): void {
     this.#turn.push(run);
+  }
+
+  /** Timers that are still set. */
+  get pending(): number {
+    return this.#waiting.length;
   }
 
   /** Ends the present turn; false when nothing waited for its end. */
@@ -41,7 +50,7 @@ export class ManualTimers implements Timers {
         .sort((a, b) => a.atMs - b.atMs)[0];
       if (due === undefined) break;
       this.#waiting = this.#waiting.filter((timer) => timer !== due);
-      this.nowMs = due.atMs;
+      this.nowMs = Math.max(this.nowMs, due.atMs);
       due.fire();
     }
     this.nowMs = until;

@@ -1,18 +1,16 @@
-/** A seeded source of chance (mulberry32): the same seed gives the same numbers everywhere. */
+import { SimRandom } from "../sim/sim-random.ts";
+
+/** A seeded source of chance: the same seed gives the same numbers everywhere. */
 export class SeededRandom {
-  #state: number;
+  readonly #bits: SimRandom;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#bits = new SimRandom(seed);
   }
 
   /** A number from 0 up to, not including, 1. */
   next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    return this.#bits.u32() / 2 ** 32;
   }
 
   /** An integer from 0 up to, not including, `bound`. */

@@ -1,12 +1,12 @@
 import { EtcdError } from "../../src/base/errors.ts";
 import { parseKeyRange } from "../../src/base/key-range.ts";
 import type { Command, DeleteRangeCommand, PutCommand } from "../../src/machine/command.ts";
-import { NO_LEASES } from "../../src/machine/lease-table.ts";
-import { type OpenedReplica, openReplica } from "../../src/replica/open-replica.ts";
+import type { OpenedReplica } from "../../src/replica/open-replica.ts";
 import { MemoryDisk } from "../../src/storage/memory-disk.ts";
 import type { WatchId } from "../../src/watch/response-head.ts";
 import type { WatchStream } from "../../src/watch/watch-stream.ts";
 import type { Position } from "../../src/watch/watcher.ts";
+import { openTestReplica } from "../support/test-replica.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { ModelClient, type SeenResponse } from "./model-client.ts";
 import { latin1 } from "./model-store.ts";
@@ -114,31 +114,15 @@ export class ScenarioWorld {
   }
 
   #open(): OpenedReplica {
-    return openReplica({
+    return openTestReplica({
       disk: this.#disk,
-      log: {
-        segmentBytes: 64 * 1024,
-        residentBytes: 1024 * 1024,
-        identity: { clusterId: 1n, memberId: 2n, name: "test", secret: 3n },
-      },
       timers: this.#timers,
-      clock: { monotonicMs: () => 0, wallMs: () => 0 },
-      random: { u32: () => 7 },
-      leases: NO_LEASES,
-      raftTerm: 2n,
       watch: {
         limits: { watchersPerStream: 100, watchersTotal: 100 },
         eventLogBytes: EVENT_LOG_BYTES,
         responseBytesMax: RESPONSE_BYTES_MAX,
         fragmentBytes: FRAGMENT_BYTES,
         eventsPerStep: EVENTS_PER_STEP,
-      },
-      committed: () => undefined,
-      failed: (error) => {
-        throw error;
-      },
-      rewriteFailed: (error) => {
-        throw error;
       },
     });
   }

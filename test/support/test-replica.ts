@@ -1,0 +1,34 @@
+import { NO_LEASES } from "../../src/machine/lease-table.ts";
+import {
+  type OpenedReplica,
+  openReplica,
+  type OpenReplicaOptions,
+} from "../../src/replica/open-replica.ts";
+
+/** What tests choose; a failure that a test does not listen to is thrown. */
+type Chosen = Pick<OpenReplicaOptions, "disk" | "timers" | "watch"> & {
+  readonly failed?: (error: Error) => void;
+};
+
+/** A whole replica with small files, a clock that stands still and no chance. */
+export function openTestReplica({ failed = raise, ...chosen }: Chosen): OpenedReplica {
+  return openReplica({
+    ...chosen,
+    log: {
+      segmentBytes: 64 * 1024,
+      residentBytes: 1024 * 1024,
+      identity: { clusterId: 1n, memberId: 2n, name: "test", secret: 3n },
+    },
+    clock: { monotonicMs: () => 0, wallMs: () => 0 },
+    random: { u32: () => 7 },
+    leases: NO_LEASES,
+    raftTerm: 2n,
+    committed: () => undefined,
+    failed,
+    rewriteFailed: failed,
+  });
+}
+
+function raise(error: Error): void {
+  throw error;
+}
