@@ -15,6 +15,11 @@ export const MAX_TXN_OPS_DEFAULT = 128;
 export const WATCH_RESPONSE_BYTES_MAX: number = MiB;
 /** The shared event log keeps the newest events up to this many bytes. */
 export const EVENT_LOG_BYTES_DEFAULT: number = 64 * MiB;
+/**
+ * Bytes that collect for the next commit while the disk works; at this bound requests are refused
+ * as too many. Half of what a frame may hold, so that one more large request fits.
+ */
+export const UNCOMMITTED_BYTES_MAX: number = 64 * MiB;
 /** A log segment is sealed once it is at least this long. */
 export const SEGMENT_BYTES_DEFAULT: number = 64 * MiB;
 /**

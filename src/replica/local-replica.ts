@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { EtcdError } from "../base/errors.ts";
+import { UNCOMMITTED_BYTES_MAX } from "../base/limits.ts";
 import type { Clock, Timers } from "../base/outside.ts";
 import { toRevision } from "../base/revision.ts";
 import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
@@ -19,11 +20,8 @@ import { CompactionRunner } from "./compaction-runner.ts";
 import { HashRunner } from "./hash-runner.ts";
 import type { HashKvResult, ReadView, Replica, ReplicaStatus } from "./replica.ts";
 
-export interface LocalReplicaOptions {
-  readonly log: LogStore;
-  readonly store: MvccStore;
-  readonly machine: Machine;
-  readonly hub: WatchHub;
+/** What a replica is given from outside, and whom it tells. */
+export interface ReplicaSurroundings {
   readonly timers: Timers;
   readonly clock: Clock;
   /** Called with the milliseconds that each group took to become durable. */
@@ -32,6 +30,13 @@ export interface LocalReplicaOptions {
   readonly failed: (error: Error) => void;
   /** A rewrite of the log's files failed: worth a line in the log, no more. */
   readonly rewriteFailed: (error: Error) => void;
+}
+
+export interface LocalReplicaOptions extends ReplicaSurroundings {
+  readonly log: LogStore;
+  readonly store: MvccStore;
+  readonly machine: Machine;
+  readonly hub: WatchHub;
 }
 
 type Done = (outcome: Outcome<CommandResult>) => void;
@@ -101,6 +106,11 @@ export class LocalReplica implements Replica {
 
   propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void {
     if (this.#stopped) return;
+    if (this.#log.uncommittedBytes >= UNCOMMITTED_BYTES_MAX) {
+      // Nothing is applied, so this answer depends on nothing that is on its way to the disk.
+      done(new EtcdError("tooManyRequests"));
+      return;
+    }
     const { outcome, changes } = this.#machine.apply(command);
     // The machine answers each command with the result of its kind.
     const answer = done as Done;

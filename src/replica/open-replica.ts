@@ -1,34 +1,22 @@
-import type { Clock, Random, Timers } from "../base/outside.ts";
+import type { Random, Timers } from "../base/outside.ts";
 import type { LeaseTable } from "../machine/lease-table.ts";
 import { Machine } from "../machine/machine.ts";
 import { MvccStore } from "../mvcc/store.ts";
 import type { Disk } from "../storage/disk.ts";
 import { LogStore, type LogStoreOptions } from "../storage/log-store.ts";
 import type { StoreIdentity } from "../storage/store-identity.ts";
-import { WatchHub, type WatchLimits } from "../watch/hub.ts";
-import { LocalReplica } from "./local-replica.ts";
+import { WatchHub, type WatchHubOptions } from "../watch/hub.ts";
+import { LocalReplica, type ReplicaSurroundings } from "./local-replica.ts";
 import { OpeningLog } from "./opening-log.ts";
 
-export interface OpenReplicaOptions {
+export interface OpenReplicaOptions extends ReplicaSurroundings {
   readonly disk: Disk;
   readonly log: LogStoreOptions;
-  readonly timers: Timers;
-  readonly clock: Clock;
   readonly random: Random;
   readonly leases: LeaseTable;
   readonly raftTerm: bigint;
-  readonly watch: {
-    readonly limits: WatchLimits;
-    readonly eventLogBytes: number;
-    readonly responseBytesMax: number;
-    readonly fragmentBytes: number;
-    readonly eventsPerStep: number;
-  };
-  /** Called with the milliseconds that each group took to become durable. */
-  readonly committed: (ms: number) => void;
-  /** The disk failed, or an invariant of ours broke: the process has to end. */
-  readonly failed: (error: Error) => void;
-  readonly rewriteFailed: (error: Error) => void;
+  /** What a hub is told that does not come from the store. */
+  readonly watch: Omit<WatchHubOptions, "identity" | "head" | "compacted" | "history" | "wake">;
 }
 
 export interface OpenedReplica {

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { EtcdError } from "../../src/base/errors.ts";
 import type { Command, RangeQuery } from "../../src/machine/command.ts";
-import { NO_LEASES } from "../../src/machine/lease-table.ts";
-import { type OpenedReplica, openReplica } from "../../src/replica/open-replica.ts";
+import type { OpenedReplica } from "../../src/replica/open-replica.ts";
 import { HeldDisk } from "../support/held-disk.ts";
+import { openTestReplica } from "../support/test-replica.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { ModelClient } from "../watch/model-client.ts";
 import { latin1 } from "../watch/model-store.ts";
@@ -18,17 +18,9 @@ function open(): void {
   timers = new ManualTimers();
   failures = [];
   answers = [];
-  opened = openReplica({
+  opened = openTestReplica({
     disk,
-    log: {
-      segmentBytes: 64 * 1024,
-      residentBytes: 1024 * 1024,
-      identity: { clusterId: 1n, memberId: 2n, name: "test", secret: 3n },
-    },
     timers,
-    random: { u32: () => 7 },
-    leases: NO_LEASES,
-    raftTerm: 2n,
     watch: {
       limits: { watchersPerStream: 10, watchersTotal: 10 },
       eventLogBytes: 4096,
@@ -36,10 +28,7 @@ function open(): void {
       fragmentBytes: 1000,
       eventsPerStep: 2,
     },
-    clock: { monotonicMs: () => 0, wallMs: () => 0 },
-    committed: () => undefined,
     failed: (error) => failures.push(error),
-    rewriteFailed: (error) => failures.push(error),
   });
 }
 
@@ -49,6 +38,11 @@ beforeEach(() => {
   timers.settle();
   disk.isHolding = true;
 });
+
+/** Lets the disk work until it has nothing left to do. */
+function finishWrites(): void {
+  while (disk.release() > 0) timers.settle();
+}
 
 function propose(name: string, command: Command): void {
   opened.replica.propose(command, (outcome) => {
@@ -165,6 +159,20 @@ describe("the output rule", () => {
     deleteKey("b");
     expect(answers.at(-1)).toBe("b @2");
     expect(disk.writes).toBe(1);
+  });
+
+  it("a disk that does not keep up bounds what collects: more is refused until it has", () => {
+    const megabyte = "x".repeat(1024 * 1024);
+    put("first", "");
+    timers.settle();
+    for (let i = 0; i < 70; i++) put(`large${i}`, megabyte);
+    expect(answers).toEqual(Array.from({ length: 6 }, (_, i) => `large${64 + i} tooManyRequests`));
+    finishWrites();
+    answers = [];
+    put("again", "");
+    timers.settle();
+    finishWrites();
+    expect(answers).toEqual(["again @67"]);
   });
 
   it("after a failed write nothing is answered any more, and the owner is told", () => {
