@@ -1,6 +1,8 @@
 import type { Revision } from "../base/revision.ts";
-import { type EventBlock, EventFlag, sizeWithPrevious, writeWithPrevious } from "./event-block.ts";
+import { BodyEncoder, type EventForm } from "./body-encoder.ts";
+import type { EventBlock } from "./event-block.ts";
 import type { History } from "./history.ts";
+import { Piece } from "./piece.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { Audience, AudienceKind, ClassIndex, WatchClass } from "./watch-class.ts";
 import type { Watcher } from "./watcher.ts";
@@ -30,8 +32,6 @@ export interface Stretch {
   readonly through: Revision;
 }
 
-const BODY_SLAB_BYTES = 256 * 1024;
-
 /**
  * Takes a stretch of events to all watchers of one kind that want them: walks the events once,
  * finds the classes, encodes each class's events once (a view of the block where they lie side by
@@ -47,13 +47,13 @@ export class Distributor {
   #entryNext = new Int32Array(1024);
   #entries = 0;
   readonly #piece = new Piece();
-  #bodySlab = new Uint8Array(BODY_SLAB_BYTES);
-  #bodySlabUsed = 0;
+  readonly #encoder: BodyEncoder;
   /** Events sent to watchers so far, each counted once for every watcher. */
   eventsSent = 0;
 
   constructor(options: DistributorOptions) {
     this.#options = options;
+    this.#encoder = new BodyEncoder(options.history);
   }
 
   distribute(stretch: Stretch): void {
@@ -103,14 +103,14 @@ export class Distributor {
 
   /** Cuts the class's events into responses and offers each to all of the audience. */
   #serve(watchClass: WatchClass, audience: Audience, { block, through }: Stretch): void {
-    const { prevKv } = watchClass.interest;
+    const form = watchClass.interest;
     const piece = this.#piece;
     let entry = audience.firstGathered;
     while (entry !== -1) {
-      entry = this.#cutPiece(piece, block, entry, prevKv);
+      entry = this.#cutPiece(piece, block, entry, form);
       piece.headerRevision =
         entry === -1 ? through : block.revision(this.#entryEvent[entry] as number) - 1;
-      piece.body = prevKv ? this.#bodyWithPrevious(piece, block) : this.#body(piece, block);
+      piece.body = this.#encoder.encode(piece, block);
       this.#offerToAll(audience, piece, block);
     }
   }
@@ -118,86 +118,25 @@ export class Distributor {
   /**
    * Fills the piece with whole revisions up to the byte bound; returns the first entry left over.
    */
-  #cutPiece(piece: Piece, block: EventBlock, firstEntry: number, prevKv: boolean): number {
+  #cutPiece(piece: Piece, block: EventBlock, firstEntry: number, form: EventForm): number {
     const bytesMax = this.#options.responseBytesMax;
     piece.clear();
     let entry = firstEntry;
-    let bytes = 0;
     while (entry !== -1) {
       const revision = block.revision(this.#entryEvent[entry] as number);
       const countBefore = piece.count;
-      const bytesBefore = bytes;
       let next = entry;
       while (next !== -1 && block.revision(this.#entryEvent[next] as number) === revision) {
-        const event = this.#entryEvent[next] as number;
-        const previous = prevKv ? this.#previous(block, event) : undefined;
-        piece.add(event, bytes);
-        if (prevKv) piece.previous.push(previous);
-        bytes +=
-          previous === undefined
-            ? block.start(event + 1) - block.start(event)
-            : sizeWithPrevious(block, event, previous);
+        this.#encoder.add(piece, block, this.#entryEvent[next] as number, form);
         next = this.#entryNext[next] as number;
       }
-      if (countBefore > 0 && bytes > bytesMax) {
+      if (countBefore > 0 && piece.bytes > bytesMax) {
         piece.truncate(countBefore);
-        piece.bytes = bytesBefore;
         return entry;
       }
       entry = next;
     }
-    piece.bytes = bytes;
     return -1;
-  }
-
-  #previous(block: EventBlock, event: number): Uint8Array | undefined {
-    const flags = block.flags(event);
-    if ((flags & EventFlag.isCreate) !== 0) return undefined;
-    const kept = block.previous(event);
-    if (kept !== undefined) return kept;
-    const key = block.slab.subarray(block.keyStart(event), block.keyEnd(event));
-    return this.#options.history.previousOf(key, block.revision(event));
-  }
-
-  /** Events as they stand in the block: one view where they are neighbours, else a copy. */
-  #body(piece: Piece, block: EventBlock): Uint8Array {
-    const first = piece.event(0);
-    const last = piece.event(piece.count - 1);
-    if (last - first + 1 === piece.count) {
-      return block.slab.subarray(block.start(first), block.start(last + 1));
-    }
-    const body = this.#newBody(piece.bytes);
-    for (let i = 0; i < piece.count; i++) {
-      const event = piece.event(i);
-      body.set(block.slab.subarray(block.start(event), block.start(event + 1)), piece.offset(i));
-    }
-    return body;
-  }
-
-  #bodyWithPrevious(piece: Piece, block: EventBlock): Uint8Array {
-    const bytes = this.#newBody(piece.bytes);
-    const target = { bytes, offset: 0 };
-    for (let i = 0; i < piece.count; i++) {
-      const event = piece.event(i);
-      const previous = piece.previous[i];
-      target.offset = piece.offset(i);
-      if (previous !== undefined) writeWithPrevious(block, event, previous, target);
-      else
-        bytes.set(block.slab.subarray(block.start(event), block.start(event + 1)), target.offset);
-    }
-    return bytes;
-  }
-
-  /** Room for a body. Bodies may be held by streams for long, so that room is never used again. */
-  #newBody(length: number): Uint8Array {
-    if (length > BODY_SLAB_BYTES / 4) return new Uint8Array(length);
-    if (this.#bodySlabUsed + length > BODY_SLAB_BYTES) {
-      this.#bodySlab = new Uint8Array(BODY_SLAB_BYTES);
-      this.#bodySlabUsed = 0;
-    }
-    const start = this.#bodySlabUsed;
-    this.#bodySlabUsed += length;
-    return this.#bodySlab.subarray(start, this.#bodySlabUsed);
   }
 
   #offerToAll(audience: Audience, piece: Piece, block: EventBlock): void {
@@ -263,57 +202,5 @@ export class Distributor {
       from = to;
     }
     return true;
-  }
-}
-
-/** The events of one response: their indices in the block and their places in the body. */
-class Piece {
-  count = 0;
-  bytes = 0;
-  body: Uint8Array = new Uint8Array(0);
-  headerRevision = 0;
-  /** One a event where the class wants previous KeyValues, else empty. */
-  readonly previous: (Uint8Array | undefined)[] = [];
-  #events = new Uint32Array(256);
-  #offsets = new Float64Array(256);
-
-  clear(): void {
-    this.count = 0;
-    this.bytes = 0;
-    this.previous.length = 0;
-  }
-
-  truncate(count: number): void {
-    this.count = count;
-    this.previous.length = Math.min(this.previous.length, count);
-  }
-
-  add(event: number, offset: number): void {
-    if (this.count === this.#events.length) {
-      const events = new Uint32Array(this.count * 2);
-      events.set(this.#events);
-      this.#events = events;
-      const offsets = new Float64Array(this.count * 2);
-      offsets.set(this.#offsets);
-      this.#offsets = offsets;
-    }
-    this.#events[this.count] = event;
-    this.#offsets[this.count] = offset;
-    this.count++;
-  }
-
-  event(i: number): number {
-    return this.#events[i] as number;
-  }
-
-  /** Where event `i` starts in the body; of `count`, where the last one ends. */
-  offset(i: number): number {
-    return i === this.count ? this.bytes : (this.#offsets[i] as number);
-  }
-
-  indexFrom(revision: Revision, block: EventBlock): number {
-    let i = 0;
-    while (i < this.count && block.revision(this.event(i)) < revision) i++;
-    return i;
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { decodeMessage, encodeMessage, type Message } from "../../test/support/wire-codec.ts";
 import { eventSource, previousKeyValue } from "../../test/watch/event-source.ts";
 import { toRevision } from "../base/revision.ts";
-import { EventBlock, EventFlag, sizeWithPrevious, writeWithPrevious } from "./event-block.ts";
+import { EventBlock, EventFlag } from "./event-block.ts";
 
 /** What a client reads from events `from` to `to` of the block. */
 function eventsOf(block: EventBlock, from: number, to: number): Message[] {
@@ -47,26 +47,6 @@ describe("event block", () => {
     const block = new EventBlock(64 * 1024);
     for (const [i, key] of keys.entries()) block.append(eventSource(2 + i, key));
     expect(keys.map((_, i) => keyOf(block, i))).toEqual(keys);
-  });
-
-  it("puts the value before behind the event, at every border of a length (W29)", () => {
-    for (const size of [0, 100, 112, 113, 114, 115, 116, 117, 118, 119, 120, 16_370, 16_380]) {
-      for (const before of ["", "v", "w".repeat(95), "w".repeat(120), "w".repeat(16_370)]) {
-        const event = eventSource(9, "k", { size, previous: before, isCreate: false });
-        const block = new EventBlock(40_000);
-        block.append(event);
-        const previous = block.previous(0);
-        expect(Buffer.from(previous ?? [])).toEqual(Buffer.from(previousKeyValue("k", before)));
-        if (previous === undefined) throw new Error("the value before is held");
-        const target = { bytes: new Uint8Array(sizeWithPrevious(block, 0, previous)), offset: 0 };
-        writeWithPrevious(block, 0, previous, target);
-        expect(target.offset).toBe(target.bytes.length);
-        const [plain] = eventsOf(block, 0, 1);
-        const withPrevious = { ...plain, prev_kv: decodeMessage("KeyValue", previous) };
-        const expected = encodeMessage("WatchResponse", { events: [withPrevious] });
-        expect(expected.equals(target.bytes), `${size} after ${before.length}`).toBe(true);
-      }
-    }
   });
 
   it("keeps each event's own value before, and none where there was none", () => {

@@ -20,10 +20,13 @@ export const EventFlag: { readonly isDelete: 1; readonly isCreate: 2; readonly h
   hasPrevious: 4,
 };
 
-const EVENTS_FIELD_TAG = 11 * 8 + 2;
-const TYPE_FIELD_TAG = 1 * 8;
-const KV_FIELD_TAG = 2 * 8 + 2;
-const PREV_KV_FIELD_TAG = 3 * 8 + 2;
+/** Tags: of the events in a WatchResponse, and of what stands in an Event (W2). */
+export const EventField: {
+  readonly events: number;
+  readonly type: number;
+  readonly kv: number;
+  readonly prevKv: number;
+} = { events: 11 * 8 + 2, type: 1 * 8, kv: 2 * 8 + 2, prevKv: 3 * 8 + 2 };
 const TYPE_DELETE = 1;
 
 /**
@@ -90,13 +93,13 @@ export class EventBlock {
     const index = this.#count;
     if (index === this.#revisions.length) this.#growIndex();
     let at = this.#used;
-    slab[at++] = EVENTS_FIELD_TAG;
+    slab[at++] = EventField.events;
     at = writeVarint(slab, at, inner);
     if (event.type === "delete") {
-      slab[at++] = TYPE_FIELD_TAG;
+      slab[at++] = EventField.type;
       slab[at++] = TYPE_DELETE;
     }
-    slab[at++] = KV_FIELD_TAG;
+    slab[at++] = EventField.kv;
     at = writeVarint(slab, at, event.keyValue.length);
     slab.set(event.keyValue, at);
     this.#locateKey(index, at, event.keyValue);
@@ -127,6 +130,14 @@ export class EventBlock {
 
   get slab(): Uint8Array {
     return this.#slab;
+  }
+
+  /** Length of the Event message inside its field 11, found from the whole field's length. */
+  messageLength(index: number): number {
+    const whole = this.start(index + 1) - this.start(index);
+    let lengthBytes = 1;
+    while (varintSize(whole - 1 - lengthBytes) !== lengthBytes) lengthBytes++;
+    return whole - 1 - lengthBytes;
   }
 
   keyStart(index: number): number {
@@ -207,39 +218,4 @@ export class EventBlock {
 function innerSize(event: EventSource): number {
   const type = event.type === "delete" ? 2 : 0;
   return type + 1 + varintSize(event.keyValue.length) + event.keyValue.length;
-}
-
-/** Bytes that event `index` takes in a response together with this previous KeyValue. */
-export function sizeWithPrevious(block: EventBlock, index: number, previous: Uint8Array): number {
-  const inner = messageLength(block, index) + 1 + varintSize(previous.length) + previous.length;
-  return 1 + varintSize(inner) + inner;
-}
-
-/** Writes event `index` with its previous KeyValue at `offset`; returns the offset behind it. */
-export function writeWithPrevious(
-  block: EventBlock,
-  index: number,
-  previous: Uint8Array,
-  target: { readonly bytes: Uint8Array; offset: number },
-): void {
-  const { bytes } = target;
-  const messageEnd = block.start(index + 1);
-  const length = messageLength(block, index);
-  let at = target.offset;
-  bytes[at++] = EVENTS_FIELD_TAG;
-  at = writeVarint(bytes, at, length + 1 + varintSize(previous.length) + previous.length);
-  bytes.set(block.slab.subarray(messageEnd - length, messageEnd), at);
-  at += length;
-  bytes[at++] = PREV_KV_FIELD_TAG;
-  at = writeVarint(bytes, at, previous.length);
-  bytes.set(previous, at);
-  target.offset = at + previous.length;
-}
-
-/** Length of the Event message inside its field 11, found from the whole field's length. */
-function messageLength(block: EventBlock, index: number): number {
-  const whole = block.start(index + 1) - block.start(index);
-  let lengthBytes = 1;
-  while (varintSize(whole - 1 - lengthBytes) !== lengthBytes) lengthBytes++;
-  return whole - 1 - lengthBytes;
 }
