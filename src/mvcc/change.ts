@@ -1,5 +1,8 @@
 import type { Revision } from "../base/revision.ts";
 
+/** Why a key was deleted. */
+export type DeleteReason = "request" | "lease-expiry";
+
 /**
  * What one put or delete did to one key, in the order in which it was done: all that a watcher may
  * want to know of it. The bytes are never overwritten and may be kept.
@@ -15,6 +18,8 @@ export interface Change {
    * before all of them; undefined for a creation, or when it is not wanted (W29).
    */
   readonly previous: Uint8Array | undefined;
+  /** Undefined for a put. */
+  readonly deleteReason: DeleteReason | undefined;
   /** A put that begins a generation: its create_revision is its mod_revision (W22). */
   readonly isCreate: boolean;
 }

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { nextRevision, toRevision, type Revision } from "../base/revision.ts";
-import { RecordKind, type RecordView } from "../storage/record.ts";
+import { isTombstone, RecordKind, type RecordView } from "../storage/record.ts";
 import { NO_KEY, type KeyId } from "./key-table.ts";
 import { keyOf } from "./key-value.ts";
 import { NO_SLOT } from "./slot.ts";
@@ -100,15 +100,15 @@ export class HashJob {
   }
 
   #add(record: RecordView): void {
-    const isTombstone = record.kind === RecordKind.tombstone;
-    if (!isTombstone && record.kind !== RecordKind.put) return;
+    const isDelete = isTombstone(record.kind);
+    if (!isDelete && record.kind !== RecordKind.put) return;
     if (record.main <= this.#compactRevision && !this.#counts(record)) return;
     const view = this.#recordKeyView;
     view.setUint32(0, Math.floor(record.main / 2 ** 32));
     view.setUint32(4, record.main >>> 0);
     // A place in a revision is below 2^31, so the four bytes above it stay 0.
     view.setUint32(13, record.sub);
-    const end = isTombstone ? RECORD_KEY_BYTES + 1 : RECORD_KEY_BYTES;
+    const end = isDelete ? RECORD_KEY_BYTES + 1 : RECORD_KEY_BYTES;
     this.#crc = crc32c(record.payload, crc32c(this.#recordKey, this.#crc, 0, end));
   }
 

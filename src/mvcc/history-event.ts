@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Revision } from "../base/revision.ts";
 import { RecordKind, type RecordView } from "../storage/record.ts";
-import type { Change } from "./change.ts";
+import type { Change, DeleteReason } from "./change.ts";
 import { createRevisionOf, deletedKeyValue, keyOf } from "./key-value.ts";
 
 /**
@@ -37,6 +37,12 @@ export class HistoryEvent implements Change {
     const record = this.#shown;
     if (record.kind === RecordKind.put) return record.payload;
     return deletedKeyValue(keyOf(record.payload), record.main);
+  }
+
+  get deleteReason(): DeleteReason | undefined {
+    const { kind } = this.#shown;
+    if (kind === RecordKind.put) return undefined;
+    return kind === RecordKind.expiryTombstone ? "lease-expiry" : "request";
   }
 
   get isCreate(): boolean {

@@ -49,6 +49,24 @@ describe("revisions", () => {
     expect([version, createRevision]).toEqual([1, 3]);
   });
 
+  test("deletes carry why they were made, and a restart knows it", () => {
+    const { store, log } = newStore();
+    put(store, "a", "1");
+    put(store, "b", "1");
+    remove(store, "a");
+    const txn = store.begin();
+    txn.delete(ALL, "lease-expiry");
+    txn.put(bytes("b"), bytes("2"), 0n);
+    txn.end();
+    expect(txn.changes.map((change) => change.deleteReason)).toEqual(["lease-expiry", undefined]);
+    for (const one of [store, reopen(log)]) {
+      const reasons: unknown[] = [];
+      one.history(toRevision(2), (event) => reasons.push(event.deleteReason) > 0);
+      expect(reasons).toEqual([undefined, undefined, "request", "lease-expiry", undefined]);
+      expect(one.find(bytes("a"), one.head)).toBe(NO_SLOT);
+    }
+  });
+
   test("changes carry no previous KeyValue when nobody wants it", () => {
     const { store } = newStore();
     put(store, "a", "1");

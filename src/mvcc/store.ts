@@ -2,7 +2,13 @@ import { assert } from "../base/assert.ts";
 import type { KeyRange } from "../base/key-range.ts";
 import { FIRST_REVISION, toRevision, type Revision } from "../base/revision.ts";
 import { varintSize, WireReader, writeVarint } from "../base/wire.ts";
-import { RecordKind, type Location, type RecordLog, type RecordView } from "../storage/record.ts";
+import {
+  isTombstone,
+  RecordKind,
+  type Location,
+  type RecordLog,
+  type RecordView,
+} from "../storage/record.ts";
 import { Compaction } from "./compaction.ts";
 import { HashJob, type KeyValueHash } from "./hash-job.ts";
 import { HistoryEvent } from "./history-event.ts";
@@ -115,6 +121,7 @@ export class MvccStore {
     switch (record.kind) {
       case RecordKind.put:
       case RecordKind.tombstone:
+      case RecordKind.expiryTombstone:
         this.#replayChange(record);
         return;
       case RecordKind.compactionScheduled:
@@ -205,7 +212,7 @@ export class MvccStore {
     assert(from >= this.#removedBelow, "history is not read below a removal that has begun");
     const event = new HistoryEvent(this.#previousOf);
     return this.#log.scan(from, (record) => {
-      if (record.kind !== RecordKind.put && record.kind !== RecordKind.tombstone) return true;
+      if (!isChange(record)) return true;
       if (record.main <= this.#compacted && !this.#isShown(record, from)) return true;
       event.show(record);
       return visit(event);
@@ -267,7 +274,7 @@ export class MvccStore {
    */
   isLive(record: RecordView): boolean {
     assert(this.#compaction.cutCount === 0, "nothing waits for its release during a rewrite");
-    if (record.kind === RecordKind.put || record.kind === RecordKind.tombstone) {
+    if (isChange(record)) {
       return this.#slotOf(record) !== NO_SLOT;
     }
     return this.#marks.some((mark) => mark.location === record.location);
@@ -275,7 +282,7 @@ export class MvccStore {
 
   /** The record lies elsewhere from now on. Records that are not live are passed over. */
   moved(record: RecordView, location: Location): void {
-    if (record.kind === RecordKind.put || record.kind === RecordKind.tombstone) {
+    if (isChange(record)) {
       const slot = this.#slotOf(record);
       if (slot !== NO_SLOT) this.#versions.setLocation(slot, location);
       return;
@@ -333,13 +340,13 @@ export class MvccStore {
     let wasLive = false;
     if (id === NO_KEY) id = this.#keys.add(key, hash);
     else wasLive = !this.#versions.isTombstone(this.#keys.table.head(id));
-    const isTombstone = record.kind === RecordKind.tombstone;
-    this.#versions.add(id, record.main, stampOf(record.sub, isTombstone), record.location);
-    if (!isTombstone) {
+    const isDelete = isTombstone(record.kind);
+    this.#versions.add(id, record.main, stampOf(record.sub, isDelete), record.location);
+    if (!isDelete) {
       const { payload } = record;
       this.#keys.table.setGeneration(id, createRevisionOf(payload), versionOf(payload));
     }
-    this.#liveKeys += (isTombstone ? 0 : 1) - (wasLive ? 1 : 0);
+    this.#liveKeys += (isDelete ? 0 : 1) - (wasLive ? 1 : 0);
   }
 
   #replayMark(record: RecordView): void {
@@ -384,4 +391,9 @@ export class MvccStore {
     // Of several changes of one key at the compacted revision itself, only the last is kept (K62).
     return slot === this.#versions.newestAt(this.#versions.key(slot), this.#compacted);
   }
+}
+
+/** Whether the record is a version of a key. */
+function isChange({ kind }: RecordView): boolean {
+  return kind === RecordKind.put || isTombstone(kind);
 }

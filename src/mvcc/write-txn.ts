@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import type { KeyRange } from "../base/key-range.ts";
 import { nextRevision, type Revision } from "../base/revision.ts";
 import { RecordKind } from "../storage/record.ts";
-import type { Change } from "./change.ts";
+import type { Change, DeleteReason } from "./change.ts";
 import { NO_KEY, type KeyId } from "./key-table.ts";
 import {
   deletedKeyValue,
@@ -99,27 +99,31 @@ export class WriteTxn {
       key: keyOf(keyValue),
       keyValue,
       previous,
+      deleteReason: undefined,
       isCreate,
     });
     return slot;
   }
 
-  /** Deletes all live keys of the range, ascending, and returns how many there were (K30-K32). */
-  delete(range: KeyRange): number {
+  /**
+   * Deletes all live keys of the range, ascending, and returns how many there were (K30-K32). The
+   * reason is kept with each tombstone.
+   */
+  delete(range: KeyRange, reason: DeleteReason = "request"): number {
     assert(!this.#ended, "nothing is written after a txn's end");
     const before = this.#changes.length;
     const { keys } = this.#parts;
     switch (range.kind) {
       case "single": {
         const id = keys.find(range.key);
-        if (id !== NO_KEY) this.#deleteKey(id);
+        if (id !== NO_KEY) this.#deleteKey(id, reason);
         break;
       }
       case "range":
-        this.#deleteBetween(keys.order.seek(range.start), keys.order.seek(range.end));
+        this.#deleteBetween(keys.order.seek(range.start), keys.order.seek(range.end), reason);
         break;
       case "from":
-        this.#deleteBetween(keys.order.seek(range.start), keys.order.end);
+        this.#deleteBetween(keys.order.seek(range.start), keys.order.end, reason);
         break;
       case "empty":
         break;
@@ -136,21 +140,22 @@ export class WriteTxn {
   }
 
   /** Tombstones leave the keys in order, so positions hold while walking. */
-  #deleteBetween(start: number, end: number): void {
+  #deleteBetween(start: number, end: number, reason: DeleteReason): void {
     const { order } = this.#parts.keys;
     for (let position = start; position < end; position = order.next(position)) {
-      this.#deleteKey(order.idAt(position));
+      this.#deleteKey(order.idAt(position), reason);
     }
   }
 
-  #deleteKey(id: KeyId): void {
+  #deleteKey(id: KeyId, reason: DeleteReason): void {
     const { log, keys, versions } = this.#parts;
     if (versions.isTombstone(keys.table.head(id))) return;
     const previous = this.#previous(id);
     const main = this.#main;
     const sub = this.#changes.length;
     const indexKey = keys.table.key(id);
-    const payload = log.append(RecordKind.tombstone, main, sub, keyOnlySize(indexKey));
+    const kind = reason === "request" ? RecordKind.tombstone : RecordKind.expiryTombstone;
+    const payload = log.append(kind, main, sub, keyOnlySize(indexKey));
     writeKeyOnly(payload, indexKey);
     versions.add(id, main, stampOf(sub, true), log.appendedAt);
     this.#liveDelta--;
@@ -162,6 +167,7 @@ export class WriteTxn {
       key: keyOf(keyValue),
       keyValue,
       previous,
+      deleteReason: reason,
       isCreate: false,
     });
   }

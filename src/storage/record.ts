@@ -18,8 +18,15 @@ export const RecordKind = {
   compactionScheduled: 3,
   /** payload: the revision as a varint; the index dropped all that it had to (K63) */
   compactionFinished: 4,
+  /** A tombstone in all but its kind, which says that the key went with its lease. */
+  expiryTombstone: 5,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** Whether the record says that a key is gone. */
+export function isTombstone(kind: RecordKind): boolean {
+  return kind === RecordKind.tombstone || kind === RecordKind.expiryTombstone;
+}
 
 /** One record as a scan shows it: borrowed, the object is filled anew for the next record. */
 export interface RecordView {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeMessage, encodeMessage, type Message } from "../../test/support/wire-codec.ts";
+import { decodeMessage, type Message } from "../../test/support/wire-codec.ts";
 import { eventSource, previousKeyValue } from "../../test/watch/event-source.ts";
 import { toRevision } from "../base/revision.ts";
 import { EventBlock, EventFlag } from "./event-block.ts";

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { assert } from "../../src/base/assert.ts";
 import { parseKeyRange } from "../../src/base/key-range.ts";
 import { toRevision } from "../../src/base/revision.ts";
+import type { DeleteReason } from "../../src/mvcc/change.ts";
 import { parseKeyValue } from "../../src/mvcc/key-value.ts";
 import { MvccStore } from "../../src/mvcc/store.ts";
 import { OpeningLog } from "../../src/replica/opening-log.ts";
@@ -36,9 +37,9 @@ class StoreOnLog {
     this.#commit();
   }
 
-  delete(key: string): void {
+  delete(key: string, reason: DeleteReason = "request"): void {
     const txn = this.store.begin();
-    txn.delete({ kind: "single", key: Buffer.from(key) });
+    txn.delete({ kind: "single", key: Buffer.from(key) }, reason);
     txn.end();
     this.#commit();
   }
@@ -84,6 +85,17 @@ class StoreOnLog {
     this.store.visit(ALL, toRevision(at), (slot) => {
       const { key, value, version } = parseKeyValue(this.store.keyValue(slot));
       found.push(`${textOf(key)}=${textOf(value)} v${version} @${this.store.modRevision(slot)}`);
+      return true;
+    });
+    return found;
+  }
+
+  /** The deletes that history still shows, with why they were made. */
+  deletes(): ReadonlyMap<number, DeleteReason> {
+    const found = new Map<number, DeleteReason>();
+    this.store.history(toRevision(Math.max(this.store.compacted, 0)), (event) => {
+      if (event.deleteReason !== undefined) found.set(event.revision, event.deleteReason);
+      expect(event.deleteReason === undefined).toBe(event.type === "put");
       return true;
     });
     return found;
@@ -151,7 +163,11 @@ const action = fc.oneof(
     weight: 8,
   },
   {
-    arbitrary: fc.record({ kind: fc.constant("delete" as const), key: fc.constantFrom(...KEYS) }),
+    arbitrary: fc.record({
+      kind: fc.constant("delete" as const),
+      key: fc.constantFrom(...KEYS),
+      reason: fc.constantFrom<DeleteReason[]>("request", "lease-expiry"),
+    }),
     weight: 5,
   },
   { arbitrary: fc.constant({ kind: "put-new" as const }), weight: 4 },
@@ -160,11 +176,12 @@ const action = fc.oneof(
   { arbitrary: fc.constant({ kind: "reopen" as const }), weight: 1 },
 );
 
-test("what is alive at any kept revision survives compaction, rewriting and restarts", () => {
+test("what is alive at any kept revision, and why keys went, survives compaction, rewriting and restarts", () => {
   fc.assert(
     fc.property(fc.array(action, { minLength: 60, maxLength: 200 }), (actions) => {
       const subject = new StoreOnLog();
       const states = new Map<number, readonly string[]>();
+      const reasons = new Map<number, DeleteReason>();
       for (const one of actions) {
         if (one.kind === "put") {
           subject.put(one.key, "v".repeat(one.length));
@@ -172,7 +189,9 @@ test("what is alive at any kept revision survives compaction, rewriting and rest
           // Keys that stay keep old files in use, so that not all files are rewritten.
           subject.put(`stays${states.size}`, "v".repeat(40));
         } else if (one.kind === "delete") {
-          subject.delete(one.key);
+          const { head } = subject.store;
+          subject.delete(one.key, one.reason);
+          if (subject.store.head > head) reasons.set(subject.store.head, one.reason);
         } else if (one.kind === "compact") {
           subject.compact(Math.max(subject.store.head - one.back, 0));
         } else if (one.kind === "rewrite") {
@@ -188,6 +207,9 @@ test("what is alive at any kept revision survives compaction, rewriting and rest
         for (let at = isNew ? head : Math.max(compacted, 1); at <= head; at++) {
           expect(subject.alive(at)).toEqual(states.get(at) ?? []);
         }
+        const kept = [...reasons].filter(([at]) => at > compacted);
+        const shown = [...subject.deletes()].filter(([at]) => at > compacted);
+        expect(shown).toEqual(kept);
       }
       subject.store.checkInvariants();
     }),
