@@ -16,7 +16,10 @@ export interface OpenReplicaOptions extends ReplicaSurroundings {
   readonly leases: LeaseTable;
   readonly raftTerm: bigint;
   /** What a hub is told that does not come from the store. */
-  readonly watch: Omit<WatchHubOptions, "identity" | "head" | "compacted" | "history" | "wake">;
+  readonly watch: Omit<
+    WatchHubOptions,
+    "identity" | "head" | "compacted" | "history" | "wake" | "clock"
+  >;
 }
 
 export interface OpenedReplica {
@@ -48,6 +51,7 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
     compacted: store.compacted,
     history: store,
     wake: catchingUp(timers, () => hub),
+    clock: options.clock,
   });
   const machine = new Machine(store, {
     leases: options.leases,

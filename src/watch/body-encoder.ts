@@ -18,6 +18,8 @@ export class BodyEncoder {
   readonly #history: History;
   #slab = new Uint8Array(BODY_SLAB_BYTES);
   #slabUsed = 0;
+  /** Bytes put together so far; those that are a view of the block are not among them. */
+  bytesEncoded = 0;
 
   constructor(history: History) {
     this.#history = history;
@@ -71,6 +73,7 @@ export class BodyEncoder {
 
   /** Room for a body. Bodies may be held by streams for long, so that room is never used again. */
   #room(length: number): Uint8Array {
+    this.bytesEncoded += length;
     if (length > BODY_SLAB_BYTES / 4) return new Uint8Array(length);
     if (this.#slabUsed + length > BODY_SLAB_BYTES) {
       this.#slab = new Uint8Array(BODY_SLAB_BYTES);

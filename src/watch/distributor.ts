@@ -50,13 +50,25 @@ export class Distributor {
   readonly #encoder: BodyEncoder;
   /** Events sent to watchers so far, each counted once for every watcher. */
   eventsSent = 0;
+  /** Bytes of these events. */
+  eventBytesSent = 0;
+  /** Bytes of events that were read from the store, and so encoded for one stretch alone. */
+  #storeBytes = 0;
 
   constructor(options: DistributorOptions) {
     this.#options = options;
     this.#encoder = new BodyEncoder(options.history);
   }
 
+  /** Bytes of events encoded so far beside those of the event log. */
+  get bytesEncoded(): number {
+    return this.#storeBytes + this.#encoder.bytesEncoded;
+  }
+
   distribute(stretch: Stretch): void {
+    if (stretch.audience === "store") {
+      this.#storeBytes += stretch.block.start(stretch.to) - stretch.block.start(stretch.from);
+    }
     this.#gather(stretch);
     for (const watchClass of this.#touched) {
       const audience = watchClass.audience(stretch.audience);
@@ -157,6 +169,7 @@ export class Distributor {
       if (this.#offer(watcher, piece, first)) {
         watcher.sentSinceTick = true;
         this.eventsSent += piece.count - first;
+        this.eventBytesSent += piece.bytes - piece.offset(first);
       } else refused(watcher, block.revision(piece.event(first)));
     }
   }

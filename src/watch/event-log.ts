@@ -16,6 +16,8 @@ export class EventLog {
   readonly #blocks: EventBlock[] = [];
   #bytes = 0;
   #completeFrom: Revision;
+  #appendedBytes = 0;
+  #appendedRevisions = 0;
 
   /** @param completeFrom the revision after the newest one: there are no events to hold yet */
   constructor(options: { bytesMax: number; completeFrom: Revision }) {
@@ -34,6 +36,30 @@ export class EventLog {
     return this.#bytes;
   }
 
+  /** Bytes of all events ever added, as they stand in a response. */
+  get appendedBytes(): number {
+    return this.#appendedBytes;
+  }
+
+  /** Mean of the encoded bytes of a revision since the log began; undefined before the first. */
+  get meanRevisionBytes(): number | undefined {
+    return this.#appendedRevisions === 0
+      ? undefined
+      : this.#appendedBytes / this.#appendedRevisions;
+  }
+
+  /** Encoded bytes of the held events with a revision from here on. Cost: the number of blocks. */
+  bytesFrom(revision: Revision): number {
+    const first = this.blockOf(revision);
+    let bytes = 0;
+    for (let i = first; i < this.#blocks.length; i++) {
+      const block = this.#blocks[i] as EventBlock;
+      const from = i === first ? block.indexOf(revision) : 0;
+      bytes += block.start(block.count) - block.start(from);
+    }
+    return bytes;
+  }
+
   get blocks(): readonly EventBlock[] {
     return this.#blocks;
   }
@@ -42,6 +68,8 @@ export class EventLog {
   append(events: readonly EventSource[]): void {
     let size = 0;
     for (const event of events) size += EventBlock.encodedSize(event);
+    this.#appendedBytes += size;
+    this.#appendedRevisions++;
     const block = this.#blockWithRoom(size);
     const before = block.bytes;
     for (const event of events) block.append(event);

@@ -1,7 +1,10 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { EMPTY_BYTES } from "../base/bytes.ts";
+import type { DeliveryTimes } from "../base/delivery-times.ts";
+import type { Clock } from "../base/outside.ts";
 import type { HeaderFields } from "../base/response-header.ts";
 import { nextRevision, toRevision, type Revision } from "../base/revision.ts";
+import { CommitTimes } from "./commit-times.ts";
 import { Distributor } from "./distributor.ts";
 import type { EventSource } from "./event-block.ts";
 import { EventLog } from "./event-log.ts";
@@ -16,8 +19,15 @@ import {
 import { Sweep, type SweepHost } from "./sweep.ts";
 import { WaitingWatchers } from "./waiting-watchers.ts";
 import { ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
-import { WatchStream } from "./watch-stream.ts";
-import { type Position, SYNCED, type Watcher } from "./watcher.ts";
+import { type StreamClient, WatchStream } from "./watch-stream.ts";
+import {
+  type FallCause,
+  type Position,
+  POSITION_KINDS,
+  type PositionKind,
+  SYNCED,
+  type Watcher,
+} from "./watcher.ts";
 
 export interface WatchLimits {
   readonly watchersPerStream: number;
@@ -40,6 +50,9 @@ export interface WatchHubOptions {
   readonly eventsPerStep: number;
   /** Called when `step` has work to do; at least once for each time it becomes so. */
   readonly wake: () => void;
+  readonly clock: Clock;
+  /** Told when events of a group that has just become durable are being offered. */
+  readonly deliveryTimes?: DeliveryTimes;
 }
 
 /** Numbers for people: gauges of now, and counters since start (W79). */
@@ -48,10 +61,24 @@ export interface WatchStats {
   readonly watchers: number;
   /** Unsynced and victims. */
   readonly slowWatchers: number;
+  readonly positions: PositionCounts;
   readonly classes: number;
   readonly eventsSent: number;
   readonly eventLogBytes: number;
+  /** Bytes of events encoded since start, each time they were. */
+  readonly bytesEncoded: number;
+  /** Bytes of events that streams took since start. */
+  readonly bytesSent: number;
+  /** How often since start a watcher's stream took no more. */
+  readonly victimsMade: number;
+  readonly compactionCancels: number;
+  readonly operatorCancels: number;
 }
+
+/** How many watchers stand where; the sum is the number of watchers. */
+export type PositionCounts = Readonly<Record<PositionKind, number>>;
+
+const NOBODY: StreamClient = { peer: "", user: "" };
 
 /**
  * All watchers of the store. It is told of each group of durable changes, and takes them to those
@@ -63,18 +90,26 @@ export class WatchHub implements SweepHost {
   readonly history: History;
   readonly distributor: Distributor;
   readonly limits: WatchLimits;
+  readonly clock: Clock;
+  readonly commitTimes: CommitTimes;
   readonly #index = new ClassIndex();
   readonly #head: ResponseHead;
   readonly #memory: Sweep;
   readonly #store: Sweep;
-  readonly #streams = new Set<WatchStream>();
+  readonly #streams = new Map<number, WatchStream>();
   /** Watchers that wait for the head to reach their start, by that revision (W13). */
   readonly #future = new WaitingWatchers();
   readonly #wake: () => void;
+  readonly #deliveryTimes: DeliveryTimes | undefined;
+  readonly #openedAtMs: number;
   #headRevision: Revision;
   #compacted: number;
   #watcherCount = 0;
-  #slowWatchers = 0;
+  readonly #positions: Record<PositionKind, number> = noPositions();
+  #streamsOpened = 0;
+  #victimsMade = 0;
+  #compactionCancels = 0;
+  #operatorCancels = 0;
   #previousWanted = 0;
 
   constructor(options: WatchHubOptions) {
@@ -83,6 +118,10 @@ export class WatchHub implements SweepHost {
     this.#headRevision = options.head;
     this.#compacted = options.compacted;
     this.#wake = options.wake;
+    this.clock = options.clock;
+    this.#deliveryTimes = options.deliveryTimes;
+    this.#openedAtMs = options.clock.monotonicMs();
+    this.commitTimes = new CommitTimes(this.#openedAtMs);
     this.#head = new ResponseHead(options.identity);
     this.log = new EventLog({
       bytesMax: options.eventLogBytes,
@@ -94,7 +133,7 @@ export class WatchHub implements SweepHost {
       history: options.history,
       responseBytesMax: options.responseBytesMax,
       fragmentBytes: options.fragmentBytes,
-      refused: (watcher, next) => this.move(watcher, { kind: "victim", nextRevision: next }),
+      refused: (watcher, next) => this.#park(watcher, next),
     });
     this.#memory = new Sweep("memory", this, options.eventsPerStep);
     this.#store = new Sweep("store", this, options.eventsPerStep);
@@ -122,16 +161,42 @@ export class WatchHub implements SweepHost {
     return {
       streams: this.#streams.size,
       watchers: this.#watcherCount,
-      slowWatchers: this.#slowWatchers,
+      slowWatchers: slowWatchers(this.#positions),
+      positions: { ...this.#positions },
       classes: this.#index.size,
       eventsSent: this.distributor.eventsSent,
       eventLogBytes: this.log.bytes,
+      bytesEncoded: this.log.appendedBytes + this.distributor.bytesEncoded,
+      bytesSent: this.distributor.eventBytesSent,
+      victimsMade: this.#victimsMade,
+      compactionCancels: this.#compactionCancels,
+      operatorCancels: this.#operatorCancels,
     };
   }
 
-  open(sink: EventSink): WatchStream {
-    const stream = new WatchStream(this, sink);
-    this.#streams.add(stream);
+  /** Whole seconds since the hub was opened. */
+  get ageSeconds(): number {
+    return Math.floor((this.clock.monotonicMs() - this.#openedAtMs) / 1000);
+  }
+
+  /** All classes that have members, in no particular order. */
+  get classes(): IterableIterator<WatchClass> {
+    return this.#index.classes;
+  }
+
+  /** Open streams in the order of their numbers; may be walked while streams come and go. */
+  get streams(): IterableIterator<WatchStream> {
+    return this.#streams.values();
+  }
+
+  streamOf(number: number): WatchStream | undefined {
+    return this.#streams.get(number);
+  }
+
+  open(sink: EventSink, client: StreamClient = NOBODY): WatchStream {
+    const number = ++this.#streamsOpened;
+    const stream = new WatchStream(this, sink, { number, client });
+    this.#streams.set(number, stream);
     return stream;
   }
 
@@ -148,10 +213,14 @@ export class WatchHub implements SweepHost {
       this.log.append(events);
       this.#headRevision = nextRevision(this.#headRevision);
     }
+    const nowMs = this.clock.monotonicMs();
+    this.commitTimes.note(first, nowMs);
     this.#startFuture();
+    if (this.#deliveryTimes !== undefined) this.#deliveryTimes.freshSinceMs = nowMs;
     // A group that is larger than the whole log: those who were level have to read the store.
     if (this.log.completeFrom > first) this.#leaveHead(first);
     else this.#deliver(first);
+    if (this.#deliveryTimes !== undefined) this.#deliveryTimes.freshSinceMs = 0;
   }
 
   /** History below `revision` is gone; whoever still needs it is cancelled on its next move. */
@@ -183,7 +252,7 @@ export class WatchHub implements SweepHost {
     this.#enter(watcher, SYNCED);
     if (startRevision === 0 || startRevision === next) return;
     const from = toRevision(startRevision);
-    if (from < next) this.sendBehind(watcher, from);
+    if (from < next) this.#fall(watcher, from, "started-in-past");
     else {
       this.move(watcher, { kind: "future", nextRevision: from });
       this.#future.add(watcher, from);
@@ -200,7 +269,7 @@ export class WatchHub implements SweepHost {
   }
 
   closed(stream: WatchStream): void {
-    this.#streams.delete(stream);
+    this.#streams.delete(stream.number);
   }
 
   /** The only code that changes where a watcher stands. */
@@ -214,6 +283,9 @@ export class WatchHub implements SweepHost {
       watcher.stream.cancelCompacted(watcher, this.#compacted);
       return;
     }
+    const { position } = watcher;
+    const readsMemory = position.kind === "riding" && position.sweep.kind === "memory";
+    if (readsMemory && from < this.log.completeFrom) watcher.cause = "log-exceeded";
     this.move(watcher, { kind: "unsynced", nextRevision: from });
     const sweep = from >= this.log.completeFrom ? this.#memory : this.#store;
     sweep.wait(watcher, from);
@@ -234,8 +306,8 @@ export class WatchHub implements SweepHost {
   /** Walks everything and asserts that each watcher is where its position says. For tests. */
   checkInvariants(): void {
     let watchers = 0;
-    let slow = 0;
-    for (const stream of this.#streams) {
+    const positions = noPositions();
+    for (const stream of this.#streams.values()) {
       for (const watcher of stream.watchers) {
         watchers++;
         const { position, watchClass, seat } = watcher;
@@ -249,11 +321,13 @@ export class WatchHub implements SweepHost {
         assert(isVictim === stream.victims.has(watcher), "victims are known to their stream");
         assert(position.kind !== "cancelled", "a cancelled watcher is in no stream");
         if (isVictim) assert(position.nextRevision <= this.#headRevision, "a victim is behind");
-        if (isSlow(position)) slow++;
+        positions[position.kind]++;
       }
     }
     assert(watchers === this.#watcherCount, "every watcher is counted once");
-    assert(slow === this.#slowWatchers, "every slow watcher is counted once");
+    for (const kind of POSITION_KINDS) {
+      assert(positions[kind] === this.#positions[kind], "every watcher counts where it stands");
+    }
   }
 
   #deliver(first: Revision): void {
@@ -273,18 +347,30 @@ export class WatchHub implements SweepHost {
   }
 
   #leaveHead(first: Revision): void {
-    for (const stream of this.#streams) {
+    for (const stream of this.#streams.values()) {
       for (const watcher of [...stream.watchers]) {
-        if (watcher.position.kind === "synced") this.sendBehind(watcher, first);
+        if (watcher.position.kind === "synced") this.#fall(watcher, first, "log-exceeded");
       }
     }
+  }
+
+  /** The watcher's stream took no more from this revision on. */
+  #park(watcher: Watcher, next: Revision): void {
+    this.#victimsMade++;
+    watcher.cause = "stream-full";
+    this.move(watcher, { kind: "victim", nextRevision: next });
+  }
+
+  #fall(watcher: Watcher, from: Revision, cause: FallCause): void {
+    watcher.cause = cause;
+    this.sendBehind(watcher, from);
   }
 
   /** Those whose start the head has reached read from there, like anyone who is behind. */
   #startFuture(): void {
     while (this.#future.least <= this.#headRevision) {
       const { watcher, from } = this.#future.take();
-      this.sendBehind(watcher, from);
+      this.#fall(watcher, from, "start-reached");
     }
   }
 
@@ -306,17 +392,17 @@ export class WatchHub implements SweepHost {
         break;
       case "cancelled":
         assert(false, "a cancelled watcher moves no more");
-        break;
+        return;
       default:
         unreachable(position);
     }
-    if (isSlow(position)) this.#slowWatchers--;
+    this.#positions[position.kind]--;
   }
 
   #enter(watcher: Watcher, to: Position): void {
     const wasSettled = watcher.position.kind === "synced";
     watcher.position = to;
-    if (isSlow(to)) this.#slowWatchers++;
+    if (to.kind !== "cancelled") this.#positions[to.kind]++;
     switch (to.kind) {
       case "synced":
         watcher.watchClass.synced.seat(watcher);
@@ -331,6 +417,8 @@ export class WatchHub implements SweepHost {
       case "unsynced":
         break;
       case "cancelled":
+        if (to.reason === "compacted") this.#compactionCancels++;
+        if (to.reason === "operator") this.#operatorCancels++;
         this.#forget(watcher);
         break;
       default:
@@ -348,6 +436,11 @@ export class WatchHub implements SweepHost {
   }
 }
 
-function isSlow(position: Position): boolean {
-  return position.kind === "unsynced" || position.kind === "riding" || position.kind === "victim";
+function noPositions(): Record<PositionKind, number> {
+  return { synced: 0, future: 0, unsynced: 0, riding: 0, victim: 0 };
+}
+
+/** Those that etcd counts as slow (W79). */
+function slowWatchers({ unsynced, riding, victim }: PositionCounts): number {
+  return unsynced + riding + victim;
 }

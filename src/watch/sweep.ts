@@ -43,7 +43,6 @@ export class Sweep {
   readonly kind: Exclude<AudienceKind, "synced">;
   readonly #host: SweepHost;
   readonly #eventsPerStep: number;
-  /** Riders have been sent all that concerns them below this revision. */
   #at: Revision;
   #riders = 0;
   /** Whether the run has reached its end, and nothing has boarded since. */
@@ -59,6 +58,11 @@ export class Sweep {
     this.#host = host;
     this.#eventsPerStep = eventsPerStep;
     this.#at = host.head;
+  }
+
+  /** Riders have been sent all that concerns them below this revision. */
+  get at(): Revision {
+    return this.#at;
   }
 
   /** Whether somebody rides or may wait. */
@@ -181,8 +185,15 @@ export class Sweep {
         return false;
       }
       // The visited object is borrowed; its previous KeyValue is asked for only where it is wanted.
-      const { type, revision, keyValue, isCreate } = event;
-      const kept: EventSource = { type, revision, keyValue, isCreate, previous: undefined };
+      const { type, revision, keyValue, isCreate, deleteReason } = event;
+      const kept: EventSource = {
+        type,
+        revision,
+        keyValue,
+        isCreate,
+        deleteReason,
+        previous: undefined,
+      };
       events.push(kept);
       size += EventBlock.encodedSize(kept);
       return true;

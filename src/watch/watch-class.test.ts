@@ -116,6 +116,7 @@ describe("audience", () => {
           fragment: false,
           progressNotify: false,
           position: SYNCED,
+          createdSecond: 0,
         }),
     );
     const { synced } = watchClass;

@@ -2,16 +2,29 @@ import { assert, unreachable } from "../base/assert.ts";
 import { IntervalTree } from "../base/interval-tree.ts";
 import type { KeyRange } from "../base/key-range.ts";
 import { type EventBlock, EventFlag } from "./event-block.ts";
+import type { WatchRange } from "./watch-range.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** What makes two watchers want the same bytes. */
 export interface Interest {
-  readonly range: KeyRange;
+  readonly range: WatchRange;
   /** Filter NOPUT (W30). */
   readonly noPut: boolean;
   /** Filter NODELETE (W30). */
   readonly noDelete: boolean;
   readonly prevKv: boolean;
+  /** Absent for all but the clients that ask for more than etcd has. */
+  readonly extras?: WatchExtras;
+}
+
+/** What events of a watch may be besides what etcd knows (docs/watch-extensions.md). */
+export interface WatchExtras {
+  /** KeyValues come without their values. */
+  readonly keysOnly: boolean;
+  /** While the watcher is behind, changes that a newer one of their key follows are skipped. */
+  readonly latestOnly: boolean;
+  /** Deletes say why. */
+  readonly deleteReason: boolean;
 }
 
 /** The watchers of a class that are served together, in no particular order. */
@@ -105,6 +118,10 @@ export class ClassIndex {
     return this.#classes.size;
   }
 
+  get classes(): IterableIterator<WatchClass> {
+    return this.#classes.values();
+  }
+
   /** The class with this interest; its range's bytes are kept. */
   ensure(interest: Interest): WatchClass {
     const identity = identityOf(interest);
@@ -112,7 +129,9 @@ export class ClassIndex {
     if (existing !== undefined) return existing;
     const added = new WatchClass(interest, identity);
     this.#classes.set(identity, added);
-    this.#place(interest.range).push(added);
+    const { range } = interest;
+    if (range.kind !== "several") this.#place(range).push(added);
+    else for (const part of range.ranges) this.#place(part).push(added);
     return added;
   }
 
@@ -121,6 +140,11 @@ export class ClassIndex {
     assert(watchClass.members === 0, "only a class without members is removed");
     this.#classes.delete(watchClass.identity);
     const { range } = watchClass.interest;
+    if (range.kind !== "several") this.#removeFrom(range, watchClass);
+    else for (const part of range.ranges) this.#removeFrom(part, watchClass);
+  }
+
+  #removeFrom(range: KeyRange, watchClass: WatchClass): void {
     const place = this.#place(range);
     place.splice(place.indexOf(watchClass), 1);
     if (place.length > 0) return;
@@ -176,8 +200,21 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
-function identityOf({ range, noPut, noDelete, prevKv }: Interest): string {
-  const options = `${noPut ? "p" : ""}${noDelete ? "d" : ""}${prevKv ? "v" : ""}`;
+function identityOf({ range, noPut, noDelete, prevKv, extras }: Interest): string {
+  let options = `${noPut ? "p" : ""}${noDelete ? "d" : ""}${prevKv ? "v" : ""}`;
+  if (extras !== undefined) {
+    const { keysOnly, latestOnly, deleteReason } = extras;
+    options += `${keysOnly ? "k" : ""}${latestOnly ? "l" : ""}${deleteReason ? "y" : ""}`;
+  }
+  if (range.kind !== "several") return rangeIdentity(range, options);
+  const parts = range.ranges.map((part) => {
+    const text = rangeIdentity(part, "");
+    return `${text.length}:${text}`;
+  });
+  return `m${options}:${parts.join("")}`;
+}
+
+function rangeIdentity(range: KeyRange, options: string): string {
   switch (range.kind) {
     case "single":
       return `s${options}:${latin1(range.key)}`;

@@ -21,12 +21,23 @@ const DUPLICATE_ID = "mvcc: duplicate watch ID provided on the WatchStream";
 const COMPACTED = "etcdserver: mvcc: required revision has been compacted";
 const TOO_MANY_WATCHERS = "etcdserver: too many watchers";
 
+/** Who opened a stream, for people. */
+export interface StreamClient {
+  /** The client's address: `127.0.0.1:51234`. */
+  readonly peer: string;
+  /** The authenticated user; empty while nobody has to say who they are. */
+  readonly user: string;
+}
+
 /**
  * One client's Watch call: its watchers by id, and the requests it may make. All answers go through
  * its sink in order.
  */
 export class WatchStream {
   readonly sink: EventSink;
+  /** Names the stream among all that the hub ever opened, from 1 on. */
+  readonly number: number;
+  readonly client: StreamClient;
   readonly #hub: WatchHub;
   readonly #watchers = new Map<WatchId, Watcher>();
   /** Ids of watchers cancelled by compaction: a cancel of one is still answered (D3). */
@@ -39,9 +50,11 @@ export class WatchStream {
   /** Watchers parked because this stream took no more; emptied when it drains. */
   readonly victims: Set<Watcher> = new Set<Watcher>();
 
-  constructor(hub: WatchHub, sink: EventSink) {
+  constructor(hub: WatchHub, sink: EventSink, names: { number: number; client: StreamClient }) {
     this.#hub = hub;
     this.sink = sink;
+    this.number = names.number;
+    this.client = names.client;
   }
 
   get size(): number {
@@ -67,6 +80,7 @@ export class WatchStream {
       fragment: request.fragment,
       progressNotify: request.progressNotify,
       position: SYNCED,
+      createdSecond: this.#hub.ageSeconds,
     });
     this.#watchers.set(id, watcher);
     // The answer comes first: no event of an id may precede its created response (W71).
@@ -85,6 +99,20 @@ export class WatchStream {
     // Before the move: that may answer a progress request, which no longer speaks for this watcher.
     this.#control(id, { canceled: true });
     this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
+  }
+
+  /**
+   * Cancels a watcher although its client did not ask; false when there is none of this id. The
+   * client is told, the stream lives on. A cancel of the client's own that crosses ours gets no
+   * answer, like that of any id that is not there (W34): it has been answered.
+   */
+  cancelByOperator(id: WatchId, reason: string): boolean {
+    const watcher = this.#watchers.get(id);
+    if (watcher === undefined) return false;
+    this.#watchers.delete(id);
+    this.#control(id, { canceled: true, cancelReason: reason });
+    this.#hub.move(watcher, { kind: "cancelled", reason: "operator" });
+    return true;
   }
 
   /** A manual progress request: answered once all watchers are synced, never ahead (W47, D12). */

@@ -26,7 +26,32 @@ export type Position =
   | { readonly kind: "riding"; readonly sweep: Sweep; readonly boarded: Revision }
   /** Its stream took no more: a parked cursor, no copy of events is held for it. */
   | { readonly kind: "victim"; readonly nextRevision: Revision }
-  | { readonly kind: "cancelled"; readonly reason: "client" | "compacted" };
+  | { readonly kind: "cancelled"; readonly reason: "client" | "compacted" | "operator" };
+
+/** Where a watcher that is alive can stand. */
+export type PositionKind = Exclude<Position["kind"], "cancelled">;
+
+/** All of them, in the order in which they are shown. */
+export const POSITION_KINDS: readonly PositionKind[] = [
+  "synced",
+  "future",
+  "unsynced",
+  "riding",
+  "victim",
+];
+
+/** Why a watcher last fell behind the head. */
+export type FallCause =
+  /** It never did. */
+  | "none"
+  /** Its start revision was below the head when it was created. */
+  | "started-in-past"
+  /** The head reached the start that it waited for. */
+  | "start-reached"
+  /** Its stream took no more: the client does not read fast enough. */
+  | "stream-full"
+  /** What it had not been sent left the event log in memory. */
+  | "log-exceeded";
 
 /** The synced position is the same for all: a watcher that keeps up costs no object for it. */
 export const SYNCED: Position = { kind: "synced" };
@@ -43,11 +68,21 @@ export class Watcher {
   seat = -1;
   /** Whether events were sent since the stream's last progress tick (W44). */
   sentSinceTick = false;
+  /** Why it last fell behind, for people. */
+  cause: FallCause = "none";
+  /** Whole seconds from the hub's opening to this watcher's creation: a small integer is cheap. */
+  readonly createdSecond: number;
 
   constructor(
     stream: WatchStream,
     watchClass: WatchClass,
-    options: { id: WatchId; fragment: boolean; progressNotify: boolean; position: Position },
+    options: {
+      id: WatchId;
+      fragment: boolean;
+      progressNotify: boolean;
+      position: Position;
+      createdSecond: number;
+    },
   ) {
     this.stream = stream;
     this.watchClass = watchClass;
@@ -55,5 +90,6 @@ export class Watcher {
     this.fragment = options.fragment;
     this.progressNotify = options.progressNotify;
     this.position = options.position;
+    this.createdSecond = options.createdSecond;
   }
 }

@@ -104,11 +104,12 @@ class Desk {
       noDelete: false,
       prevKv: options.prevKv ?? false,
     });
-    const watcher = new Watcher(new WatchStream({} as WatchHub, recorder), watchClass, {
+    const watcher = new Watcher(newStream(recorder), watchClass, {
       id: options.id ?? 0,
       fragment: options.fragment ?? false,
       progressNotify: false,
       position: SYNCED,
+      createdSecond: 0,
     });
     watchClass.synced.seat(watcher);
     return recorder;
@@ -419,3 +420,7 @@ describe("refusals", () => {
     }
   });
 });
+
+function newStream(recorder: Recorder): WatchStream {
+  return new WatchStream({} as WatchHub, recorder, { number: 1, client: { peer: "", user: "" } });
+}

@@ -4,6 +4,7 @@ import { type KeyRange, parseKeyRange, rangeContains } from "../../src/base/key-
 import { toRevision } from "../../src/base/revision.ts";
 import { WatchHub } from "../../src/watch/hub.ts";
 import { ModelClient, type SeenResponse } from "./model-client.ts";
+import { ManualTime } from "../http2/manual-time.ts";
 import { latin1, type ModelOp, ModelStore, toSource } from "./model-store.ts";
 
 const key = fc.constantFrom("a", "b", "c", "ab", "a\xff", "\xff");
@@ -254,6 +255,7 @@ class World {
       fragmentBytes: 90,
       eventsPerStep: 3,
       wake: () => undefined,
+      clock: new ManualTime(),
     });
     this.observers = [new Observer(this), new Observer(this), new Observer(this)];
   }

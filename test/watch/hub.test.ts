@@ -6,6 +6,7 @@ import { toRevision } from "../../src/base/revision.ts";
 import { WatchHub, type WatchHubOptions } from "../../src/watch/hub.ts";
 import type { CreateRequest } from "../../src/watch/watch-stream.ts";
 import { ModelClient, type SeenResponse } from "./model-client.ts";
+import { ManualTime } from "../http2/manual-time.ts";
 import { latin1, type ModelOp, ModelStore, toSource } from "./model-store.ts";
 
 /** A hub on the naive store; commits and steps happen when the test says so. */
@@ -27,6 +28,7 @@ class Bench {
       fragmentBytes: 2 * 1024 * 1024,
       eventsPerStep: 4,
       wake: () => this.wakes++,
+      clock: new ManualTime(),
       ...options,
     });
   }
