@@ -1,14 +1,28 @@
 import { varintSize, writeVarint } from "../base/wire.ts";
-import { type EventBlock, EventField, EventFlag } from "./event-block.ts";
+import { keysOnly } from "../mvcc/key-value.ts";
+import { type EventBlock, EventField, EventFlag, TYPE_DELETE } from "./event-block.ts";
 import type { History } from "./history.ts";
 import type { Piece } from "./piece.ts";
+import type { WatchExtras } from "./watch-class.ts";
 
 /** What a class wants an event to say. Equal forms of one event are equal bytes. */
 export interface EventForm {
   readonly prevKv: boolean;
+  readonly extras?: Pick<WatchExtras, "keysOnly" | "deleteReason">;
+}
+
+/** An event that is not sent as it stands in the block. */
+export interface EventParts {
+  readonly isDelete: boolean;
+  readonly keyValue: Uint8Array;
+  readonly previous: Uint8Array | undefined;
+  readonly isExpiry: boolean;
 }
 
 const BODY_SLAB_BYTES = 256 * 1024;
+const REASON_LEASE_EXPIRY = 1;
+/** Two bytes of tag, one of value. */
+const REASON_FIELD_BYTES = 3;
 
 /**
  * Makes the body of a response out of a block's events, once for all watchers of a class. Events
@@ -28,18 +42,18 @@ export class BodyEncoder {
   /** Adds an event to the piece, in the form that the class wants. */
   add(piece: Piece, block: EventBlock, event: number, form: EventForm): void {
     const plainSize = block.start(event + 1) - block.start(event);
-    if (!form.prevKv) {
+    if (!form.prevKv && form.extras === undefined) {
       piece.add(event, plainSize);
       return;
     }
-    const previous = this.#previous(block, event);
-    piece.previous.push(previous);
-    if (previous === undefined) {
+    const parts = this.#partsOf(block, event, form);
+    piece.parts.push(parts);
+    if (parts === undefined) {
       piece.add(event, plainSize);
       return;
     }
     piece.isPlain = false;
-    const inner = eventSize(block, event, previous);
+    const inner = messageSize(parts);
     piece.add(event, 1 + varintSize(inner) + inner);
   }
 
@@ -53,12 +67,32 @@ export class BodyEncoder {
     const body = this.#room(piece.bytes);
     for (let i = 0; i < piece.count; i++) {
       const event = piece.event(i);
-      const previous = piece.previous[i];
-      if (previous === undefined) {
+      const parts = piece.parts[i];
+      if (parts === undefined) {
         body.set(block.slab.subarray(block.start(event), block.start(event + 1)), piece.offset(i));
-      } else writeEvent(body, piece.offset(i), { block, event, previous });
+      } else writeEvent(body, piece.offset(i), parts);
     }
     return body;
+  }
+
+  /** Undefined when the class wants this event as it stands. */
+  #partsOf(block: EventBlock, event: number, form: EventForm): EventParts | undefined {
+    const { extras } = form;
+    const flags = block.flags(event);
+    const isDelete = (flags & EventFlag.isDelete) !== 0;
+    const isShort = extras?.keysOnly === true;
+    const isExpiry = extras?.deleteReason === true && (flags & EventFlag.isExpiry) !== 0;
+    const previous = form.prevKv ? this.#previous(block, event) : undefined;
+    if (previous === undefined && !isExpiry && (!isShort || isDelete)) return undefined;
+    const whole = block.keyValue(event);
+    const keyValue = isShort ? keysOnly(whole) : whole;
+    if (previous === undefined && !isExpiry && keyValue === whole) return undefined;
+    return {
+      isDelete,
+      keyValue,
+      previous: isShort && previous !== undefined ? keysOnly(previous) : previous,
+      isExpiry,
+    };
   }
 
   /** The KeyValue before the event's revision (W29). */
@@ -85,24 +119,34 @@ export class BodyEncoder {
   }
 }
 
-/** Length of the Event message with this previous KeyValue. */
-function eventSize(block: EventBlock, event: number, previous: Uint8Array): number {
-  return block.messageLength(event) + 1 + varintSize(previous.length) + previous.length;
+/** Length of the Event message. */
+function messageSize({ isDelete, keyValue, previous, isExpiry }: EventParts): number {
+  let size = (isDelete ? 2 : 0) + 1 + varintSize(keyValue.length) + keyValue.length;
+  if (previous !== undefined) size += 1 + varintSize(previous.length) + previous.length;
+  if (isExpiry) size += REASON_FIELD_BYTES;
+  return size;
 }
 
-function writeEvent(
-  target: Uint8Array,
-  offset: number,
-  parts: { readonly block: EventBlock; readonly event: number; readonly previous: Uint8Array },
-): void {
-  const { block, event, previous } = parts;
-  const end = block.start(event + 1);
-  const length = block.messageLength(event);
+function writeEvent(target: Uint8Array, offset: number, parts: EventParts): void {
+  const { isDelete, keyValue, previous, isExpiry } = parts;
   target[offset] = EventField.events;
-  let at = writeVarint(target, offset + 1, eventSize(block, event, previous));
-  target.set(block.slab.subarray(end - length, end), at);
-  at += length;
-  target[at] = EventField.prevKv;
-  at = writeVarint(target, at + 1, previous.length);
-  target.set(previous, at);
+  let at = writeVarint(target, offset + 1, messageSize(parts));
+  if (isDelete) {
+    target[at++] = EventField.type;
+    target[at++] = TYPE_DELETE;
+  }
+  target[at] = EventField.kv;
+  at = writeVarint(target, at + 1, keyValue.length);
+  target.set(keyValue, at);
+  at += keyValue.length;
+  if (previous !== undefined) {
+    target[at] = EventField.prevKv;
+    at = writeVarint(target, at + 1, previous.length);
+    target.set(previous, at);
+    at += previous.length;
+  }
+  if (isExpiry) {
+    at = writeVarint(target, at, EventField.deleteReason);
+    target[at] = REASON_LEASE_EXPIRY;
+  }
 }

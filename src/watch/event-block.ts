@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { toRevision, type Revision } from "../base/revision.ts";
+import type { DeleteReason } from "../mvcc/change.ts";
 import { varintSize, writeVarint } from "../base/wire.ts";
 
 /** One change of one key, as the store made it. Its bytes are never overwritten. */
@@ -9,16 +10,20 @@ export interface EventSource {
   /** The KeyValue in wire form; of a delete the form with only key and mod_revision (W23). */
   readonly keyValue: Uint8Array;
   readonly isCreate: boolean;
+  /** Undefined or absent for a put. */
+  readonly deleteReason?: DeleteReason | undefined;
   /** The KeyValue before this revision; undefined when there was none or nobody asked (W29). */
   readonly previous: Uint8Array | undefined;
 }
 
 /** Bits of an event. */
-export const EventFlag: { readonly isDelete: 1; readonly isCreate: 2; readonly hasPrevious: 4 } = {
-  isDelete: 1,
-  isCreate: 2,
-  hasPrevious: 4,
-};
+export const EventFlag: {
+  readonly isDelete: 1;
+  readonly isCreate: 2;
+  readonly hasPrevious: 4;
+  /** A delete because of a lease that ran out. */
+  readonly isExpiry: 8;
+} = { isDelete: 1, isCreate: 2, hasPrevious: 4, isExpiry: 8 };
 
 /** Tags: of the events in a WatchResponse, and of what stands in an Event (W2). */
 export const EventField: {
@@ -26,8 +31,10 @@ export const EventField: {
   readonly type: number;
   readonly kv: number;
   readonly prevKv: number;
-} = { events: 11 * 8 + 2, type: 1 * 8, kv: 2 * 8 + 2, prevKv: 3 * 8 + 2 };
-const TYPE_DELETE = 1;
+  /** Of our own, for those who asked (docs/watch-extensions.md). */
+  readonly deleteReason: number;
+} = { events: 11 * 8 + 2, type: 1 * 8, kv: 2 * 8 + 2, prevKv: 3 * 8 + 2, deleteReason: 1001 * 8 };
+export const TYPE_DELETE = 1;
 
 /**
  * A run of events of consecutive revisions, each encoded once, one behind the other, in the form in
@@ -109,7 +116,8 @@ export class EventBlock {
     this.#flags[index] =
       (event.type === "delete" ? EventFlag.isDelete : 0) |
       (event.isCreate ? EventFlag.isCreate : 0) |
-      (event.previous === undefined ? 0 : EventFlag.hasPrevious);
+      (event.previous === undefined ? 0 : EventFlag.hasPrevious) |
+      (event.deleteReason === "lease-expiry" ? EventFlag.isExpiry : 0);
     if (event.previous !== undefined) this.#keepPrevious(event.previous);
     this.#previousStarts[index + 1] = this.#previousUsed;
     this.#count++;
@@ -132,20 +140,20 @@ export class EventBlock {
     return this.#slab;
   }
 
-  /** Length of the Event message inside its field 11, found from the whole field's length. */
-  messageLength(index: number): number {
-    const whole = this.start(index + 1) - this.start(index);
-    let lengthBytes = 1;
-    while (varintSize(whole - 1 - lengthBytes) !== lengthBytes) lengthBytes++;
-    return whole - 1 - lengthBytes;
-  }
-
   keyStart(index: number): number {
     return this.#keyStarts[index] as number;
   }
 
   keyEnd(index: number): number {
     return (this.#keyStarts[index] as number) + (this.#keyLengths[index] as number);
+  }
+
+  /** The event's KeyValue, as a view: it begins with the key and is the last of the message. */
+  keyValue(index: number): Uint8Array {
+    const length = this.#keyLengths[index] as number;
+    // Of an empty key nothing is written: its place is behind a tag that is not the key's.
+    const head = length === 0 ? 1 : 1 + varintSize(length);
+    return this.#slab.subarray(this.keyStart(index) - head, this.start(index + 1));
   }
 
   /** The kept KeyValue before the event's revision, as a view. */

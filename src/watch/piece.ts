@@ -1,4 +1,5 @@
 import type { Revision } from "../base/revision.ts";
+import type { EventParts } from "./body-encoder.ts";
 import type { EventBlock } from "./event-block.ts";
 
 /** The events of one response: their indices in the block and their places in the body. */
@@ -9,9 +10,8 @@ export class Piece {
   headerRevision = 0;
   /** Whether every event is sent as it stands in the block. */
   isPlain = true;
-  /** What stands for the block's KeyValue, and the one before it: used where not plain. */
-  readonly keyValues: (Uint8Array | undefined)[] = [];
-  readonly previous: (Uint8Array | undefined)[] = [];
+  /** One an event where the class has wishes; undefined for an event that is plain all the same. */
+  readonly parts: (EventParts | undefined)[] = [];
   #events = new Uint32Array(256);
   #offsets = new Float64Array(256);
 
@@ -19,16 +19,14 @@ export class Piece {
     this.count = 0;
     this.bytes = 0;
     this.isPlain = true;
-    this.keyValues.length = 0;
-    this.previous.length = 0;
+    this.parts.length = 0;
   }
 
   /** Leaves out all events from number `count` on. */
   truncate(count: number): void {
     this.bytes = this.offset(count);
     this.count = count;
-    this.keyValues.length = Math.min(this.keyValues.length, count);
-    this.previous.length = Math.min(this.previous.length, count);
+    this.parts.length = Math.min(this.parts.length, count);
   }
 
   /** Adds an event that takes `size` bytes of the body. */

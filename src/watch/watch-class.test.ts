@@ -2,23 +2,37 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { eventSource } from "../../test/watch/event-source.ts";
 import { latin1 } from "../../test/watch/model-store.ts";
-import { parseKeyRange, rangeContains } from "../base/key-range.ts";
+import { type KeyRange, parseKeyRange, rangeContains } from "../base/key-range.ts";
 import { EventBlock } from "./event-block.ts";
 import { ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
+import { joinRanges, partsOf, type WatchRange } from "./watch-range.ts";
 import { SYNCED, Watcher } from "./watcher.ts";
 
 const text = fc.string({ unit: fc.constantFrom("a", "b", "\0", "\xff"), maxLength: 3 });
+const keyRange: fc.Arbitrary<KeyRange> = fc
+  .tuple(
+    text.filter((key) => key !== ""),
+    text,
+  )
+  .map(([key, end]) => parseKeyRange(latin1(key), latin1(end)));
 const interest: fc.Arbitrary<Interest> = fc
   .record({
-    key: text.filter((key) => key !== ""),
-    end: text,
+    ranges: fc.oneof(
+      keyRange.map((one) => [one]),
+      fc.array(keyRange, { minLength: 2, maxLength: 4 }),
+    ),
     noPut: fc.boolean(),
     noDelete: fc.boolean(),
     prevKv: fc.boolean(),
+    extras: fc.constantFrom(
+      {},
+      { extras: { keysOnly: true, latestOnly: false, deleteReason: false } },
+    ),
   })
-  .map(({ key, end, ...options }) => ({
-    range: parseKeyRange(latin1(key), latin1(end)),
+  .map(({ ranges, extras, ...options }) => ({
+    range: joinRanges(ranges),
     ...options,
+    ...extras,
   }))
   .filter(({ range }) => range.kind !== "empty");
 
@@ -53,7 +67,8 @@ describe("class index", () => {
             index.find(block, 0, found);
             const naive = classes.filter(
               ({ interest: { range, noPut, noDelete } }) =>
-                rangeContains(range, latin1(next.key)) && !(next.type === "put" ? noPut : noDelete),
+                partsOf(range).some((part) => rangeContains(part, latin1(next.key))) &&
+                !(next.type === "put" ? noPut : noDelete),
             );
             expect(new Set(found)).toEqual(new Set(naive));
             expect(found.length).toBe(naive.length);
@@ -76,25 +91,38 @@ describe("class index", () => {
       ["ab", ""],
       ["a:1", ""],
       ["1:a", "1:ab"],
+      ["a", "", "c", ""],
+      ["a", "", "c", "d"],
+      ["a", "", "c", "", "e", ""],
     ] as const;
+    const rangeOf = (bounds: readonly string[]): WatchRange =>
+      joinRanges(
+        bounds.flatMap((key, i) =>
+          i % 2 === 0 ? [parseKeyRange(latin1(key), latin1(bounds[i + 1] ?? ""))] : [],
+        ),
+      );
     const seen = new Set<WatchClass>();
-    for (const [key, end] of ranges) {
-      for (let bits = 0; bits < 8; bits++) {
+    for (const bounds of ranges) {
+      for (let bits = 0; bits < 64; bits++) {
+        const extras = {
+          keysOnly: (bits & 8) !== 0,
+          latestOnly: (bits & 16) !== 0,
+          deleteReason: (bits & 32) !== 0,
+        };
         const one = {
-          range: parseKeyRange(latin1(key), latin1(end)),
+          range: rangeOf(bounds),
+          ...(bits < 8 ? {} : { extras }),
           noPut: (bits & 1) !== 0,
           noDelete: (bits & 2) !== 0,
           prevKv: (bits & 4) !== 0,
         };
         const added = index.ensure(one);
         expect(seen.has(added)).toBe(false);
-        expect(index.ensure({ ...one, range: parseKeyRange(latin1(key), latin1(end)) })).toBe(
-          added,
-        );
+        expect(index.ensure({ ...one, range: rangeOf(bounds) })).toBe(added);
         seen.add(added);
       }
     }
-    expect(index.size).toBe(ranges.length * 8);
+    expect(index.size).toBe(ranges.length * 64);
   });
 });
 

@@ -1,4 +1,5 @@
 import { toRevision } from "../../src/base/revision.ts";
+import type { DeleteReason } from "../../src/mvcc/change.ts";
 import type { EventSource } from "../../src/watch/event-block.ts";
 import { encodeMessage, type Message } from "../support/wire-codec.ts";
 import { latin1 } from "./model-store.ts";
@@ -11,6 +12,7 @@ export interface SourceOptions {
   /** The value before; its KeyValue is that of a put at revision 1. */
   readonly previous?: string;
   readonly isCreate?: boolean;
+  readonly deleteReason?: DeleteReason;
 }
 
 /** An event as the store would make it. Keys and values are latin-1 text. */
@@ -32,6 +34,7 @@ export function eventSource(
     keyValue: encodeMessage("KeyValue", fields),
     isCreate: options.isCreate ?? (type === "put" && previous === undefined),
     previous: previous === undefined ? undefined : previousKeyValue(key, previous),
+    deleteReason: options.deleteReason,
   };
 }
 

@@ -15,6 +15,8 @@ export interface SeenEvent {
   type: "put" | "delete";
   keyValue: SeenKeyValue;
   previous: SeenKeyValue | undefined;
+  /** Our own: a delete because of a lease that ran out. */
+  isExpiry: boolean;
 }
 
 /** A WatchResponse as read from the wire. */
@@ -27,6 +29,9 @@ export interface SeenResponse {
   cancelReason: string;
   fragment: boolean;
   events: SeenEvent[];
+  /** Our own two (docs/watch-extensions.md). */
+  stateComplete: boolean;
+  skipped: boolean;
 }
 
 /**
@@ -91,6 +96,8 @@ export function decodeResponse(bytes: Uint8Array): SeenResponse {
     cancelReason: "",
     fragment: false,
     events: [],
+    stateComplete: false,
+    skipped: false,
   };
   const reader = new WireReader(bytes);
   while (!reader.done) {
@@ -120,6 +127,12 @@ export function decodeResponse(bytes: Uint8Array): SeenResponse {
       case 11:
         response.events.push(decodeEvent(reader.message()));
         break;
+      case 1001:
+        response.stateComplete = reader.bool();
+        break;
+      case 1002:
+        response.skipped = reader.bool();
+        break;
       default:
         throw new Error(`a WatchResponse has no field ${tag >> 3}`);
     }
@@ -139,15 +152,17 @@ function decodeHeader(reader: WireReader): number {
 
 function decodeEvent(reader: WireReader): SeenEvent {
   const event: Partial<SeenEvent> = { type: "put" };
+  let isExpiry = false;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag >> 3 === 1) event.type = reader.uint() === 1 ? "delete" : "put";
     else if (tag >> 3 === 2) event.keyValue = decodeKeyValue(reader.message());
     else if (tag >> 3 === 3) event.previous = decodeKeyValue(reader.message());
+    else if (tag >> 3 === 1001) isExpiry = reader.uint() === 1;
     else throw new Error(`an Event has no field ${tag >> 3}`);
   }
   if (event.keyValue === undefined || event.type === undefined) throw new Error("event without kv");
-  return { type: event.type, keyValue: event.keyValue, previous: event.previous };
+  return { type: event.type, keyValue: event.keyValue, previous: event.previous, isExpiry };
 }
 
 function decodeKeyValue(reader: WireReader): SeenKeyValue {
