@@ -49,7 +49,9 @@ async function runWorld(kind: ServerKind, seed: number): Promise<void> {
   expect(faults()).toEqual([]);
   const { histories, revision } = world;
   expect(revision).toBeGreaterThan(STEPS);
-  const responses = histories.flatMap((history) => history.responses);
+  const responses = histories.flatMap(({ transcript }) =>
+    transcript.flatMap((entry) => ("received" in entry ? [entry.received] : [])),
+  );
   expect(responses.length).toBeGreaterThan(200);
   // The run has met what it is for.
   expect(responses.some((response) => response["compact_revision"] !== undefined)).toBe(true);

@@ -1,11 +1,8 @@
 import { SeededRandom } from "../support/random.ts";
 import { RpcClient, type WatchStream } from "../support/rpc-client.ts";
 import type { TestServer } from "../support/servers.ts";
-import {
-  type CreateRequest,
-  HistoryRecorder,
-  type WatchHistory,
-} from "../support/watch-validator.ts";
+import { HistoryRecorder } from "../support/watch-truth.ts";
+import type { WatchHistory } from "../support/watch-validator.ts";
 import type { Message } from "../support/wire-codec.ts";
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `k${String.fromCharCode(97 + i)}`);
@@ -17,8 +14,19 @@ const LARGE_BYTES = 290_000;
 
 interface StreamRecord {
   readonly stream: WatchStream;
-  readonly requests: CreateRequest[];
+  /** The id that the server chooses next. */
   nextId: number;
+}
+
+/** What a watch is asked for, its id apart: the server chooses that. */
+interface CreateRequest {
+  readonly key: string;
+  readonly rangeEnd: string;
+  readonly startRevision: number;
+  readonly prevKv: boolean;
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+  readonly fragment: boolean;
 }
 
 /**
@@ -31,30 +39,31 @@ export class WatchWorld {
   readonly #clients: RpcClient[];
   readonly #records: StreamRecord[];
   readonly #recorder = new HistoryRecorder();
+  readonly #isStrict: boolean;
   #revision = 1;
   #compacted = 0;
   #values = 0;
 
   constructor(server: TestServer, seed: number, streams: number) {
     this.#random = new SeededRandom(seed);
+    this.#isStrict = server.kind === "vedette";
     this.#writer = new RpcClient(server.endpoint);
     // Every stream has a connection of its own, so that one can stand still without the others.
     this.#clients = Array.from({ length: streams }, () => new RpcClient(server.endpoint));
     this.#records = this.#clients.map((client) => ({
       stream: client.openWatch(),
-      requests: [],
       nextId: 0,
     }));
   }
 
   /** What each stream asked for and received, with the truth to judge it by. */
   get histories(): WatchHistory[] {
-    return this.#records.map(({ stream, requests }) => ({
-      changes: this.#recorder.changes,
-      compacted: this.#compacted,
-      requests,
-      responses: stream.received,
+    const { truth } = this.#recorder;
+    return this.#records.map(({ stream }) => ({
+      truth,
+      transcript: stream.transcript,
       completeTo: this.#revision,
+      isStrict: this.#isStrict,
     }));
   }
 
@@ -77,8 +86,8 @@ export class WatchWorld {
   /** Every stream is given a watcher that asks for everything, fragments among it. */
   async finale(): Promise<void> {
     for (const record of this.#records) {
+      record.nextId++;
       this.#send(record, {
-        watchId: record.nextId++,
         key: KEYS[0] ?? "",
         rangeEnd: "\0",
         startRevision: this.#revision + 1,
@@ -172,6 +181,8 @@ export class WatchWorld {
     if (revision <= this.#compacted) return;
     await this.#call("Compact", { revision });
     this.#compacted = revision;
+    this.#recorder.compact(revision);
+    for (const { stream } of this.#records) stream.transcript.push({ compacted: revision });
   }
 
   #create(): void {
@@ -181,7 +192,6 @@ export class WatchWorld {
     const rangeEnd = random.pick(["", "kz", "\0", random.pick(KEYS)]);
     const isRefused = rangeEnd !== "" && rangeEnd !== "\0" && rangeEnd <= key;
     const request: CreateRequest = {
-      watchId: isRefused ? -1 : record.nextId,
       key,
       rangeEnd,
       startRevision: this.#startRevision(),
@@ -195,7 +205,6 @@ export class WatchWorld {
   }
 
   #send(record: StreamRecord, request: CreateRequest): void {
-    record.requests.push(request);
     const filters = [...(request.noPut ? [0] : []), ...(request.noDelete ? [1] : [])];
     record.stream.send({
       create_request: {

@@ -1,5 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import { type Message, decodeMessage, encodeMessage } from "./wire-codec.ts";
+import type { TranscriptEntry } from "./watch-validator.ts";
 import { METHOD_FACTS } from "./wire-facts.ts";
 
 /** How one unary call ended: `message` is the response, or absent when the code is not 0. */
@@ -114,10 +115,14 @@ export class RpcClient {
   }
 }
 
-/** One Watch call: responses queue up until asked for, and all are kept in `received`. */
+/**
+ * One Watch call: responses queue up until asked for, all are kept in `received`, and in what order
+ * with the requests in `transcript`.
+ */
 export class WatchStream {
   readonly #call: grpc.ClientDuplexStream<Message, Message>;
   readonly received: Message[] = [];
+  readonly transcript: TranscriptEntry[] = [];
   #taken = 0;
   #status: { readonly code: number; readonly text: string } | undefined;
   #wake: (() => void) | undefined;
@@ -126,6 +131,7 @@ export class WatchStream {
     this.#call = call;
     call.on("data", (response: Message) => {
       this.received.push(response);
+      this.transcript.push({ received: response });
       this.#wake?.();
     });
     call.on("error", () => undefined);
@@ -136,6 +142,7 @@ export class WatchStream {
   }
 
   send(request: Message): void {
+    this.transcript.push({ sent: request });
     this.#call.write(request);
   }
 
