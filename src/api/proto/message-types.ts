@@ -125,6 +125,19 @@ import type {
   UnlockRequest,
   UnlockResponse,
 } from "./messages-recipes.ts";
+import type {
+  WatcherCancelRequest,
+  WatcherCancelResponse,
+  WatcherClassTotals,
+  WatcherListRequest,
+  WatcherListResponse,
+  WatcherPositionTotals,
+  WatcherRange,
+  WatcherStatus,
+  WatcherSummaryRequest,
+  WatcherSummaryResponse,
+  WatcherTotals,
+} from "./messages-watchers.ts";
 
 /** The type that each message of the schema decodes to, by name. */
 export interface MessageTypes {
@@ -247,4 +260,15 @@ export interface MessageTypes {
   readonly ProclaimResponse: ProclaimResponse;
   readonly HealthCheckRequest: HealthCheckRequest;
   readonly HealthCheckResponse: HealthCheckResponse;
+  readonly WatcherRange: WatcherRange;
+  readonly WatcherStatus: WatcherStatus;
+  readonly WatcherListRequest: WatcherListRequest;
+  readonly WatcherListResponse: WatcherListResponse;
+  readonly WatcherCancelRequest: WatcherCancelRequest;
+  readonly WatcherCancelResponse: WatcherCancelResponse;
+  readonly WatcherTotals: WatcherTotals;
+  readonly WatcherPositionTotals: WatcherPositionTotals;
+  readonly WatcherClassTotals: WatcherClassTotals;
+  readonly WatcherSummaryRequest: WatcherSummaryRequest;
+  readonly WatcherSummaryResponse: WatcherSummaryResponse;
 }

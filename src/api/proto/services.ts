@@ -1,7 +1,7 @@
 import { bidirectional, type ServiceSchema, serverStream, service, unary } from "./schema.ts";
 
 /**
- * Every service of etcd: its methods, their messages, and the paths of the JSON gateway (G1; a
+ * Every service of etcd, and last one of our own: its methods, their messages, and the paths of the JSON gateway (G1; a
  * method without one is gRPC only). The first path is the usual one.
  */
 export const SERVICES: readonly ServiceSchema[] = [
@@ -112,5 +112,10 @@ export const SERVICES: readonly ServiceSchema[] = [
   service("grpc.health.v1.Health", [
     unary("Check", "HealthCheckRequest", "HealthCheckResponse", []),
     serverStream("Watch", "HealthCheckRequest", "HealthCheckResponse", []),
+  ]),
+  service("vedette.v1.Watchers", [
+    unary("List", "WatcherListRequest", "WatcherListResponse", []),
+    unary("Cancel", "WatcherCancelRequest", "WatcherCancelResponse", []),
+    unary("Summary", "WatcherSummaryRequest", "WatcherSummaryResponse", []),
   ]),
 ];
