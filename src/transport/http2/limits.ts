@@ -60,6 +60,13 @@ export const STREAM_QUEUE_BYTES_MAX: number = 16 * KiB;
  */
 export const SOCKET_BACKLOG_BYTES_MAX: number = 4 * MiB;
 /**
+ * The same while the kernel takes no more: the client does not keep up, or lies still. With the
+ * largest message on top, what a client that never reads costs.
+ */
+export const SOCKET_STALLED_BYTES_MAX: number = MiB;
+/** So many bytes are handed to the socket at once, and not only at the end of the turn. */
+export const FLUSH_BYTES: number = 512 * KiB;
+/**
  * Bytes of unary and HTTP answers that wait on one connection, for windows or for the socket.
  * Beyond: further requests wait until the client has read.
  */
@@ -81,6 +88,13 @@ export const OUTPUT_BACKLOG_BYTES_MAX: number = 8 * MiB;
 export const STREAM_QUANTUM_BYTES: number = 16 * KiB;
 /** Bodies at least this long go out by reference (writev), shorter ones are copied. */
 export const REFERENCE_BYTES_MIN: number = 16 * KiB;
+/**
+ * Buffers, of a megabyte in general, that what waits for the socket may keep alive by reference.
+ * Beyond: bodies are copied.
+ */
+export const REFERENCED_BUFFERS_MAX = 8;
+/** A gRPC message's flag and length. */
+export const MESSAGE_PREFIX_BYTES = 5;
 /** One pooled piece of output. */
 export const OUTPUT_CHUNK_BYTES: number = 64 * KiB;
 /** Free pieces kept by one listener for reuse (16 MiB); more are left to the collector. */

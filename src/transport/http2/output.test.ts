@@ -1,13 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FrameType } from "./frames.ts";
-import { OUTPUT_CHUNK_BYTES, REFERENCE_BYTES_MIN } from "./limits.ts";
+import {
+  OUTPUT_CHUNK_BYTES,
+  REFERENCE_BYTES_MIN,
+  REFERENCED_BUFFERS_MAX,
+  SOCKET_BACKLOG_BYTES_MAX,
+  SOCKET_STALLED_BYTES_MAX,
+} from "./limits.ts";
 import { type ByteSink, ChunkPool, Output } from "./output.ts";
 
 /** A socket that takes what it is told to, when it is told to. */
 class Sink implements ByteSink {
   /** The pieces of each write (or corked group) as they were given. */
   readonly writes: Uint8Array[][] = [];
+  /** Bytes that it was given and has not taken; a test may say that it takes all at once. */
+  writableLength = 0;
+  takesAtOnce = false;
   #isCorked = false;
   #done: (() => void)[] = [];
 
@@ -15,6 +24,7 @@ class Sink implements ByteSink {
     if (this.#isCorked) this.writes.at(-1)!.push(bytes);
     else this.writes.push([bytes]);
     if (written !== undefined) this.#done.push(written);
+    if (!this.takesAtOnce) this.writableLength += bytes.length;
     return true;
   }
 
@@ -30,7 +40,15 @@ class Sink implements ByteSink {
   finishWrites(): void {
     const done = this.#done;
     this.#done = [];
+    this.writableLength = 0;
     for (const each of done) each();
+  }
+
+  /** The callbacks of the writes so far, to be called by the test. */
+  takeCallbacks(): (() => void)[] {
+    const done = this.#done;
+    this.#done = [];
+    return done;
   }
 
   bytes(): Buffer {
@@ -59,8 +77,9 @@ describe("Output", () => {
 
   test("messages of one stream in a row share a DATA frame up to its limit", () => {
     const { sink, output } = newOutput();
+    output.frameBytesMax = 9;
     for (let i = 0; i < 5; i++) {
-      output.data(7, 3, 9);
+      output.data(7, 3);
       output.copy(Buffer.from("abc"), 0, 3);
     }
     output.flush();
@@ -72,7 +91,7 @@ describe("Output", () => {
   test("a frame of another stream in between ends the sharing", () => {
     const { output } = newOutput();
     for (const streamId of [1, 3, 1, 1]) {
-      output.data(streamId, 1, 100);
+      output.data(streamId, 1);
       output.byte(0);
     }
     expect(output.dataFrames).toBe(3);
@@ -80,7 +99,7 @@ describe("Output", () => {
 
   test("the end of a stream is marked on its last DATA frame, or on an empty one", () => {
     const { sink, output } = newOutput();
-    output.data(1, 1, 100);
+    output.data(1, 1);
     output.byte(0xaa);
     output.endData(1);
     output.endData(3);
@@ -100,6 +119,61 @@ describe("Output", () => {
     expect(sink.writes[0]![1]).toBe(long);
     short.fill(9);
     expect(sink.bytes()[0]).toBe(2);
+  });
+
+  test("bodies in too many buffers are copied, so that what waits keeps few alive", () => {
+    const { sink, output } = newOutput();
+    const bodies = Array.from({ length: REFERENCED_BUFFERS_MAX + 2 }, () =>
+      new Uint8Array(REFERENCE_BYTES_MIN).fill(7),
+    );
+    for (const body of bodies) output.body(body, 0, body.length);
+    output.body(bodies[0]!, 0, 1);
+    output.flush();
+    const held = new Set(sink.writes.flat().map((piece) => piece.buffer));
+    expect(bodies.filter((body) => held.has(body.buffer))).toHaveLength(REFERENCED_BUFFERS_MAX);
+    expect(sink.bytes()).toHaveLength(bodies.length * REFERENCE_BYTES_MIN + 1);
+    sink.finishWrites();
+    output.body(bodies.at(-1)!, 0, REFERENCE_BYTES_MIN);
+    output.flush();
+    expect(sink.writes.flat().at(-1)).toBe(bodies.at(-1));
+  });
+
+  test("what the socket takes at once is done with at once, and its chunk is used again", () => {
+    const { sink, output, pool } = newOutput();
+    sink.takesAtOnce = true;
+    const first = pool.take();
+    pool.give(first);
+    for (let i = 0; i < 3; i++) {
+      output.byte(i);
+      output.flush();
+      expect(output.backlogBytes).toBe(0);
+    }
+    expect(sink.writes.flat().every((piece) => piece.buffer === first.buffer)).toBe(true);
+    // The callbacks of these come while a write that the socket did not take is under way.
+    sink.takesAtOnce = false;
+    output.byte(3);
+    const early = sink.takeCallbacks();
+    output.flush();
+    for (const callback of early) callback();
+    expect(output.backlogBytes).toBe(1);
+    sink.finishWrites();
+    expect(output.backlogBytes).toBe(0);
+  });
+
+  test("it is full at the bound of a turn, and much sooner while the kernel takes nothing", () => {
+    const { sink, output } = newOutput();
+    const piece = new Uint8Array(SOCKET_STALLED_BYTES_MAX);
+    output.body(piece, 0, piece.length);
+    expect(output.isFull).toBe(false);
+    output.flush();
+    expect(output.isFull).toBe(true);
+    sink.finishWrites();
+    expect(output.isFull).toBe(false);
+    for (let i = 0; i < SOCKET_BACKLOG_BYTES_MAX / piece.length; i++) {
+      expect(output.isFull).toBe(false);
+      output.body(piece, 0, piece.length);
+    }
+    expect(output.isFull).toBe(true);
   });
 
   test("while a write is under way the next is collected, and no chunk is used again", () => {

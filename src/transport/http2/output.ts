@@ -1,12 +1,23 @@
 import { assert } from "../../base/assert.ts";
 import { Flag, FRAME_HEADER_BYTES, FrameType, writeUint32 } from "./frames.ts";
-import { OUTPUT_CHUNK_BYTES, OUTPUT_CHUNKS_KEPT_MAX, REFERENCE_BYTES_MIN } from "./limits.ts";
+import {
+  FRAME_BYTES_MAX,
+  MESSAGE_PREFIX_BYTES,
+  OUTPUT_CHUNK_BYTES,
+  OUTPUT_CHUNKS_KEPT_MAX,
+  REFERENCE_BYTES_MIN,
+  REFERENCED_BUFFERS_MAX,
+  SOCKET_BACKLOG_BYTES_MAX,
+  SOCKET_STALLED_BYTES_MAX,
+} from "./limits.ts";
 
 /** Where the bytes go: a socket, or a test. */
 export interface ByteSink {
   write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean;
   cork(): void;
   uncork(): void;
+  /** Bytes written that the kernel has not taken. */
+  readonly writableLength: number;
 }
 
 /** Below this many bytes a loop is faster than `set`, which costs a call into the runtime. */
@@ -29,13 +40,16 @@ export class ChunkPool {
 
 /**
  * The way out of one connection. Frames are written into pooled chunks; `flush` hands all that was
- * written since the last one to the socket in one write. At most one write is under way: what comes
- * meanwhile is collected for the next, so a chunk is reused only after the socket is done with it.
+ * written since the last one to the socket in one write. What the kernel takes at once is done with
+ * at once, and its chunks are used again while they are warm. Of what it cannot take at once, at
+ * most one write is under way: what comes meanwhile is collected for the next.
  *
  * Gathered DATA: while the last frame is DATA of a stream, more data of that stream makes it longer
  * instead of starting a frame of its own.
  */
 export class Output {
+  /** The largest DATA frame that is made. */
+  frameBytesMax: number = FRAME_BYTES_MAX;
   readonly #sink: ByteSink;
   readonly #pool: ChunkPool;
   /** Called when a write has left the process and `backlogBytes` has shrunk. */
@@ -50,7 +64,12 @@ export class Output {
   #chunksInFlight: Buffer[] = [];
   #inFlightBytes = 0;
   #isWriting = false;
+  /** Writes that were done with at once, and whose callbacks are still to come. */
+  #writtenAtOnce = 0;
   #flushWhenWritten = false;
+  /** The buffer referred to last, and how often that changed since the last flush. */
+  #referenced: ArrayBufferLike | undefined;
+  #referencedBuffers = 0;
   readonly #written: (error?: Error | null) => void;
 
   /**
@@ -68,13 +87,33 @@ export class Output {
     this.#pool = pool;
     this.#onWritten = onWritten;
     this.#written = (error) => {
-      if (error === undefined || error === null) this.#release();
+      if (error !== undefined && error !== null) return;
+      if (this.#writtenAtOnce > 0) this.#writtenAtOnce--;
+      else this.#release();
+      this.#onWritten();
     };
   }
 
   /** Bytes that the kernel has not taken. */
   get backlogBytes(): number {
     return this.#pendingBytes + this.#inFlightBytes;
+  }
+
+  /** Bytes that were not handed to the socket yet. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /**
+   * Whether DATA should wait: one turn has written all it may, or what an earlier one wrote has not
+   * left and the client seems to lie still.
+   */
+  get isFull(): boolean {
+    const backlog = this.#pendingBytes + this.#inFlightBytes;
+    return (
+      backlog >= SOCKET_STALLED_BYTES_MAX &&
+      (this.#isWriting || backlog >= SOCKET_BACKLOG_BYTES_MAX)
+    );
   }
 
   /** DATA frames begun so far. */
@@ -96,8 +135,8 @@ export class Output {
   }
 
   /** Begins a DATA frame, or makes the last one longer; `length` bytes of data must follow. */
-  data(streamId: number, length: number, frameBytesMax: number): void {
-    if (this.#dataStreamId === streamId && this.#dataLength + length <= frameBytesMax) {
+  data(streamId: number, length: number): void {
+    if (this.#dataStreamId === streamId && this.#dataLength + length <= this.frameBytesMax) {
       this.#dataLength += length;
       const chunk = this.#dataChunk;
       chunk[this.#dataOffset] = this.#dataLength >>> 16;
@@ -115,7 +154,7 @@ export class Output {
 
   /** Marks the end of a stream on its last DATA frame, or with an empty one. */
   endData(streamId: number): void {
-    if (this.#dataStreamId !== streamId) this.data(streamId, 0, 0);
+    if (this.#dataStreamId !== streamId) this.data(streamId, 0);
     const chunk = this.#dataChunk;
     chunk[this.#dataOffset + 4] = Flag.endStream;
     this.#dataStreamId = 0;
@@ -150,9 +189,26 @@ export class Output {
     }
   }
 
-  /** Takes bytes that never change again: short ones are copied, long ones are held. */
+  /**
+   * Writes one gRPC message, which fits one DATA frame: its prefix, the head, which is copied, and
+   * the body, which never changes again.
+   */
+  message(streamId: number, head: Uint8Array, headLength: number, body: Uint8Array): void {
+    const length = headLength + body.length;
+    this.data(streamId, MESSAGE_PREFIX_BYTES + length);
+    const at = this.#reserve(MESSAGE_PREFIX_BYTES);
+    this.#chunk[at] = 0;
+    writeUint32(this.#chunk, at + 1, length);
+    this.copy(head, 0, headLength);
+    if (body.length > 0) this.body(body, 0, body.length);
+  }
+
+  /**
+   * Takes bytes that never change again: short ones are copied, long ones are held, unless so many
+   * buffers are held already that a client which lies still would keep too much alive.
+   */
   body(bytes: Uint8Array, from: number, to: number): void {
-    if (to - from < REFERENCE_BYTES_MIN) {
+    if (to - from < REFERENCE_BYTES_MIN || !this.#mayRefer(bytes.buffer)) {
       this.copy(bytes, from, to);
       return;
     }
@@ -200,8 +256,21 @@ export class Output {
     this.#inFlightBytes = this.#pendingBytes;
     this.#bytesWritten += this.#pendingBytes;
     this.#pendingBytes = 0;
+    this.#referenced = undefined;
+    this.#referencedBuffers = 0;
     this.#isWriting = true;
     this.#write(pieces);
+    if (this.#sink.writableLength > 0) return;
+    this.#writtenAtOnce++;
+    this.#release();
+  }
+
+  #mayRefer(buffer: ArrayBufferLike): boolean {
+    if (buffer === this.#referenced) return true;
+    if (this.#referencedBuffers === REFERENCED_BUFFERS_MAX) return false;
+    this.#referenced = buffer;
+    this.#referencedBuffers++;
+    return true;
   }
 
   #write(pieces: readonly Uint8Array[]): void {
@@ -221,7 +290,6 @@ export class Output {
       this.#flushWhenWritten = false;
       this.flush();
     }
-    this.#onWritten();
   }
 
   #header(at: number, length: number, type: number, flags: number): void {

@@ -38,17 +38,21 @@ class Bench {
   #bytes: Buffer[] = [];
   #written: (() => void)[] = [];
   isStalled = false;
+  readonly #sink: { writableLength: number };
 
   constructor() {
     const sink = {
+      writableLength: 0,
       write: (bytes: Uint8Array, written?: () => void): boolean => {
         this.#bytes.push(Buffer.from(bytes));
+        sink.writableLength += bytes.length;
         if (written !== undefined) this.#written.push(written);
         return true;
       },
       cork: () => undefined,
       uncork: () => undefined,
     };
+    this.#sink = sink;
     this.#output = new Output(sink, new ChunkPool(), () => this.sender.pump());
     this.sender = new Sender(this.#output, {
       wrote: () => undefined,
@@ -89,6 +93,7 @@ class Bench {
     while (this.#written.length > 0) {
       const written = this.#written;
       this.#written = [];
+      this.#sink.writableLength = 0;
       for (const each of written) each();
       this.#output.flush();
     }
@@ -261,6 +266,20 @@ describe("room", () => {
     expect(bench.roomy).toEqual([]);
     bench.unstall();
     expect(bench.roomy).toEqual([1, 3]);
+  });
+
+  test("a body that has to wait is copied, so that its buffer is not kept", () => {
+    const bench = new Bench();
+    const stream = streaming(bench, 1);
+    bench.sender.setInitialWindow(10, [stream]);
+    const shared = new Uint8Array(1024 * 1024).fill(1);
+    bench.sender.message(stream, Uint8Array.of(9), 1, shared.subarray(100, 150));
+    shared.fill(2);
+    bench.sender.grantStream(stream, 100);
+    const data = Buffer.concat(bench.frames().map((frame) => frame.payload));
+    // The prefix, the head and what left at once were taken before.
+    expect(data.subarray(10).every((byte) => byte === 1)).toBe(true);
+    expect(data).toHaveLength(5 + 1 + 50);
   });
 
   test("a message of any size is taken on an empty stream", () => {

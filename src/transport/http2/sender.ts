@@ -2,10 +2,11 @@ import { copyBytes } from "../../base/bytes.ts";
 import { ConnectionError, ErrorCode, Flag, FRAME_HEADER_BYTES, FrameType } from "./frames.ts";
 import { writeUint32 } from "./frames.ts";
 import {
+  FLUSH_BYTES,
   FRAME_BYTES_MAX,
+  MESSAGE_PREFIX_BYTES,
   REFERENCE_BYTES_MIN,
   SENT_DATA_FRAME_BYTES_MAX,
-  SOCKET_BACKLOG_BYTES_MAX,
   STREAM_QUANTUM_BYTES,
   STREAM_QUEUE_BYTES_MAX,
   STREAMS_QUEUE_BYTES_HARD_MAX,
@@ -36,8 +37,6 @@ export interface UnaryAnswer {
 const HEADERS_FRAME: number = FrameType.headers * 256 + Flag.endHeaders;
 const DATA_FRAME: number = FrameType.data * 256;
 const TRAILERS_FRAME: number = HEADERS_FRAME + Flag.endStream;
-/** A gRPC message's flag and length. */
-const MESSAGE_PREFIX_BYTES = 5;
 /** A dynamic table size update to zero (RFC 7541 §6.3). */
 const TABLE_SIZE_ZERO = 0x20;
 
@@ -55,7 +54,6 @@ export class Sender {
   readonly #events: SenderEvents;
   #window = WINDOW_BYTES_INITIAL;
   #initialWindow = WINDOW_BYTES_INITIAL;
-  #frameBytesMax = FRAME_BYTES_MAX;
   #owesTableSizeUpdate = false;
   /** The round of waiting streams; those before `#waitingFirst` have had their turn. */
   #waiting: Stream[] = [];
@@ -145,14 +143,11 @@ export class Sender {
     const total = MESSAGE_PREFIX_BYTES + length;
     if (this.#passes(stream, total)) {
       const output = this.#output;
-      output.data(stream.id, total, this.#frameBytesMax);
-      output.byte(0);
-      output.uint32(length);
-      output.copy(head, 0, headLength);
-      output.body(body, 0, body.length);
+      output.message(stream.id, head, headLength, body);
       this.#window -= total;
       stream.sendWindow -= total;
       this.#events.wrote();
+      if (output.pendingBytes >= FLUSH_BYTES) output.flush();
       return;
     }
     const piece = new Uint8Array(MESSAGE_PREFIX_BYTES + headLength);
@@ -194,7 +189,7 @@ export class Sender {
       return false;
     }
     stream.drainWanted = "connection";
-    if (this.#isBacklogged()) this.#isReleaseLikely = true;
+    if (this.#output.isFull) this.#isReleaseLikely = true;
     if (!stream.isRefused) this.#refused.push(stream);
     stream.isRefused = true;
     return false;
@@ -202,7 +197,7 @@ export class Sender {
 
   #hasRoomNow(stream: Stream): boolean {
     const queued = stream.queuedBytes;
-    if (queued > STREAM_QUEUE_BYTES_MAX || this.#isBacklogged()) return false;
+    if (queued > STREAM_QUEUE_BYTES_MAX || this.#output.isFull) return false;
     if (this.#streamBytes < STREAMS_QUEUE_BYTES_MAX) return true;
     if (queued > 0 || stream.sendWindow <= 0 || this.#window <= 0) return false;
     return this.#streamBytes < STREAMS_QUEUE_BYTES_HARD_MAX;
@@ -265,7 +260,7 @@ export class Sender {
 
   /** The peer's SETTINGS_MAX_FRAME_SIZE; we use less of it where fairness asks for that. */
   setFrameBytesMax(bytes: number): void {
-    this.#frameBytesMax = Math.min(bytes, SENT_DATA_FRAME_BYTES_MAX);
+    this.#output.frameBytesMax = Math.min(bytes, SENT_DATA_FRAME_BYTES_MAX);
   }
 
   /**
@@ -290,11 +285,7 @@ export class Sender {
   }
 
   #canSend(): boolean {
-    return this.#window > 0 && this.#output.backlogBytes < SOCKET_BACKLOG_BYTES_MAX;
-  }
-
-  #isBacklogged(): boolean {
-    return this.#output.backlogBytes >= SOCKET_BACKLOG_BYTES_MAX;
+    return this.#window > 0 && !this.#output.isFull;
   }
 
   #count(stream: Stream, bytes: number): void {
@@ -308,8 +299,8 @@ export class Sender {
       stream.queuedBytes === 0 &&
       bytes <= stream.sendWindow &&
       bytes <= this.#window &&
-      bytes <= this.#frameBytesMax &&
-      this.#output.backlogBytes < SOCKET_BACKLOG_BYTES_MAX
+      bytes <= this.#output.frameBytesMax &&
+      !this.#output.isFull
     );
   }
 
@@ -320,6 +311,8 @@ export class Sender {
     this.#count(stream, first.length + (second === undefined ? 0 : second.length));
     this.#wait(stream);
     this.pump();
+    // What could not leave may stay for long, and must not keep the buffer that it is a part of.
+    if (second !== undefined) stream.queue.copyLast();
   }
 
   #wait(stream: Stream): void {
@@ -337,8 +330,8 @@ export class Sender {
     stream.sendWindow -= allowed;
     this.#count(stream, -allowed);
     while (allowed > 0) {
-      const bytes = Math.min(allowed, this.#frameBytesMax);
-      this.#output.data(stream.id, bytes, this.#frameBytesMax);
+      const bytes = Math.min(allowed, this.#output.frameBytesMax);
+      this.#output.data(stream.id, bytes);
       queue.moveTo(this.#output, bytes);
       allowed -= bytes;
     }
@@ -391,7 +384,7 @@ export class Sender {
 
   /** Walks only when it is likely to find somebody: there is room, or the socket took all. */
   #releaseRefused(): void {
-    if (this.#refused.length === 0 || this.#isBacklogged()) return;
+    if (this.#refused.length === 0 || this.#output.isFull) return;
     if (this.#streamBytes >= STREAMS_QUEUE_BYTES_MAX && !this.#isReleaseLikely) return;
     this.#isReleaseLikely = false;
     const refused = this.#refused;

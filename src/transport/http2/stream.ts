@@ -72,6 +72,16 @@ export class SendQueue {
     this.#bytes -= count;
   }
 
+  /** Puts a copy in the place of what is left of the last piece, which may be a view. */
+  copyLast(): void {
+    const last = this.#pieces.length - 1;
+    const piece = this.#pieces[last];
+    if (piece === undefined || piece.length === piece.buffer.byteLength) return;
+    const start = last === this.#first ? this.#offset : 0;
+    if (last === this.#first) this.#offset = 0;
+    this.#pieces[last] = piece.slice(start);
+  }
+
   clear(): void {
     this.#pieces = [];
     this.#first = 0;
