@@ -83,7 +83,8 @@ class StreamCheck {
     }
     if (request["progress_request"] !== undefined) {
       this.#progressAsked++;
-      this.#isProgressOwed = true;
+      // Nobody is owed progress where nobody watches (W48).
+      this.#isProgressOwed = this.#isWatched || this.#creates.length > 0;
     }
   }
 
@@ -115,7 +116,7 @@ class StreamCheck {
     for (const watcher of [...this.#replaced, ...watchers]) watcher.finish(completeTo);
     if (completeTo === undefined || !isStrict || !this.#isProgressOwed) return;
     const listening = watchers.filter(({ isOpen }) => isOpen);
-    if (listening.length > 0 && listening.every((one) => one.startRevision <= completeTo + 1)) {
+    if (listening.length > 0 && listening.every((one) => one.startRevision <= completeTo)) {
       this.faults.push("a progress request was never answered");
     }
   }
@@ -130,6 +131,7 @@ class StreamCheck {
     const refusal = this.#refusalOf(request);
     if (response["canceled"] === true) {
       this.#refused(id, refusal, response);
+      if (!this.#isWatched && this.#creates.length === 0) this.#isProgressOwed = false;
       return;
     }
     if (refusal !== undefined) this.faults.push(`created ${id}, which is to be refused`);
@@ -142,6 +144,10 @@ class StreamCheck {
     const created = headerRevision(response);
     const context = { truth, isStrict, created, faults: this.faults };
     this.#watchers.set(id, new WatcherCheck(id, request, context));
+  }
+
+  get #isWatched(): boolean {
+    return [...this.#watchers.values()].some(({ isOpen }) => isOpen);
   }
 
   /** The next id of the stream's own count that is not in use (W16). */
@@ -177,6 +183,7 @@ class StreamCheck {
       this.#cancels.set(id, asked - 1);
       watcher.endByClient(response);
     }
+    if (!this.#isWatched) this.#isProgressOwed = false;
   }
 
   #streamProgress(response: Message): void {

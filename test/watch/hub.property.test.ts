@@ -6,6 +6,7 @@ import { WatchHub } from "../../src/watch/hub.ts";
 import { ModelClient, type SeenResponse } from "./model-client.ts";
 import { ManualTime } from "../http2/manual-time.ts";
 import { latin1, type ModelOp, ModelStore, toSource } from "./model-store.ts";
+import { truthOf } from "./transcript.ts";
 
 const key = fc.constantFrom("a", "b", "c", "ab", "a\xff", "\xff");
 const op: fc.Arbitrary<ModelOp> = fc.oneof(
@@ -110,6 +111,8 @@ interface Expectation {
 /** One client, its stream, and all that it has been promised. */
 class Observer {
   client = new ModelClient();
+  /** The clients of streams that were closed. */
+  readonly left: ModelClient[] = [];
   readonly expectations = new Map<bigint, Expectation>();
   readonly creating: { expectation: Expectation; id: bigint; refusal: string }[] = [];
   /** Progress answers that may come, and whether one has to. */
@@ -125,6 +128,7 @@ class Observer {
   }
 
   open(): void {
+    if (this.client.stream !== undefined) this.left.push(this.client);
     this.client = new ModelClient(this.client.room);
     this.client.stream = this.#world.hub.open(this.client);
     this.expectations.clear();
@@ -242,6 +246,7 @@ class World {
   readonly store = new ModelStore();
   readonly hub: WatchHub;
   readonly observers: Observer[];
+  readonly #compactions: number[] = [];
 
   constructor(eventLogBytes: number) {
     this.hub = new WatchHub({
@@ -276,6 +281,8 @@ class World {
         if (revision <= this.store.compacted) return;
         this.store.compacted = revision;
         this.hub.compact(toRevision(revision));
+        this.#compactions.push(revision);
+        for (const { client } of this.observers) client.transcript.noteCompaction(revision);
         break;
       }
       case "room":
@@ -361,6 +368,15 @@ class World {
     }
   }
 
+  /** The same by the validator that judges whole servers. */
+  #judge(): void {
+    const truth = truthOf(this.store, this.#compactions);
+    for (const { client, left } of this.observers) {
+      for (const { transcript } of left) expect(transcript.faults(truth, undefined)).toEqual([]);
+      expect(client.transcript.faults(truth, this.store.head)).toEqual([]);
+    }
+  }
+
   /** Everybody reads: afterwards nobody is owed anything, and whoever asked has been answered. */
   settle(): void {
     for (const observer of this.observers) observer.client.room = Infinity;
@@ -379,6 +395,7 @@ class World {
       const isLevel = [...observer.stream.watchers].every((w) => w.position.kind === "synced");
       if (isLevel && observer.stream.size > 0) expect(observer.progressOwed).toBe(false);
     }
+    this.#judge();
   }
 }
 

@@ -3,95 +3,9 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { parseKeyRange } from "../../src/base/key-range.ts";
 import { toRevision } from "../../src/base/revision.ts";
-import { WatchHub, type WatchHubOptions } from "../../src/watch/hub.ts";
-import type { CreateRequest } from "../../src/watch/watch-stream.ts";
-import { ModelClient, type SeenResponse } from "./model-client.ts";
-import { ManualTime } from "../http2/manual-time.ts";
-import { latin1, type ModelOp, ModelStore, toSource } from "./model-store.ts";
-
-/** A hub on the naive store; commits and steps happen when the test says so. */
-class Bench {
-  readonly store = new ModelStore();
-  readonly hub: WatchHub;
-  wakes = 0;
-
-  constructor(options: Partial<WatchHubOptions> = {}) {
-    this.store.head = options.head ?? 1;
-    this.hub = new WatchHub({
-      identity: { clusterId: 1n, memberId: 2n, raftTerm: 2n },
-      head: toRevision(this.store.head),
-      compacted: -1,
-      history: this.store,
-      limits: { watchersPerStream: 1000, watchersTotal: 1000 },
-      eventLogBytes: 1024 * 1024,
-      responseBytesMax: 1024 * 1024,
-      fragmentBytes: 2 * 1024 * 1024,
-      eventsPerStep: 4,
-      wake: () => this.wakes++,
-      clock: new ManualTime(),
-      ...options,
-    });
-  }
-
-  client(room = Infinity): ModelClient {
-    const client = new ModelClient(room);
-    client.stream = this.hub.open(client);
-    return client;
-  }
-
-  put(key: string, value = "v"): void {
-    this.group([{ kind: "put", key, value }]);
-  }
-
-  /** One group commit, one revision each. */
-  group(...revisions: ModelOp[][]): void {
-    const sources = revisions.map((ops) => {
-      const events = this.store.apply(ops) ?? [];
-      return events.map((event) => toSource(event, this.hub.wantsPrevious));
-    });
-    this.hub.commit(sources);
-    this.hub.checkInvariants();
-  }
-
-  step(): void {
-    this.hub.step();
-    this.hub.checkInvariants();
-  }
-
-  /** How many steps it takes until nobody is behind. */
-  settle(): number {
-    for (let steps = 0; steps < 10_000; steps++) {
-      if (!this.hub.busy) return steps;
-      this.step();
-    }
-    throw new Error("catching up never ends");
-  }
-}
-
-function watch(client: ModelClient, key: string, options: Partial<CreateRequest> = {}): void {
-  client.stream?.create({
-    id: 0,
-    interest: {
-      range: parseKeyRange(latin1(key), new Uint8Array(0)),
-      noPut: false,
-      noDelete: false,
-      prevKv: false,
-    },
-    startRevision: 0,
-    progressNotify: false,
-    fragment: false,
-    ...options,
-  });
-}
-
-function revisions(seen: readonly SeenResponse[]): number[] {
-  return seen.flatMap(({ events }) => events.map(({ keyValue }) => keyValue.mod));
-}
-
-function position(client: ModelClient): string {
-  const [watcher] = client.stream?.watchers ?? [];
-  return watcher?.position.kind ?? "none";
-}
+import { Bench, position, revisions, watch } from "./hub-bench.ts";
+import type { ModelClient } from "./model-client.ts";
+import { latin1, type ModelOp } from "./model-store.ts";
 
 describe("catching up", () => {
   it("does not let those who keep falling behind near the head starve an older watcher", () => {

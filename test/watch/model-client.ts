@@ -1,6 +1,7 @@
 import { WireReader } from "../../src/base/wire.ts";
 import type { EventSink } from "../../src/watch/event-sink.ts";
 import type { WatchStream } from "../../src/watch/watch-stream.ts";
+import { Transcript } from "./transcript.ts";
 
 /** A KeyValue as read from the wire. */
 export interface SeenKeyValue {
@@ -40,13 +41,24 @@ export interface SeenResponse {
  */
 export class ModelClient implements EventSink {
   room: number;
-  stream: WatchStream | undefined;
+  /** All that was asked through `stream` and has been read. */
+  readonly transcript: Transcript = new Transcript();
+  #stream: WatchStream | undefined;
   #queue: Uint8Array[] = [];
   #refused = false;
   #occupied = 0;
 
   constructor(room: number = Infinity) {
     this.room = room;
+  }
+
+  get stream(): WatchStream | undefined {
+    return this.#stream;
+  }
+
+  set stream(stream: WatchStream) {
+    this.#stream = stream;
+    this.transcript.noteRequests(stream);
   }
 
   offer(head: Uint8Array, headLength: number, body: Uint8Array): boolean {
@@ -73,7 +85,9 @@ export class ModelClient implements EventSink {
     const seen: SeenResponse[] = [];
     for (let i = 0; i < this.#queue.length; i += 2) {
       const parts = [this.#queue[i] as Uint8Array, this.#queue[i + 1] as Uint8Array];
-      seen.push(decodeResponse(Buffer.concat(parts)));
+      const response = decodeResponse(Buffer.concat(parts));
+      this.transcript.noteResponse(response);
+      seen.push(response);
     }
     this.#queue = [];
     this.#occupied = 0;
