@@ -2,9 +2,11 @@ import { lstatSync, unlinkSync } from "node:fs";
 import type { HttpHandler, MethodTable } from "./api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
 import { httpHandler } from "./api/http.ts";
+import type { MetricsSources } from "./api/metrics.ts";
 import { singleMemberIds } from "./api/member-ids.ts";
 import { methodTable } from "./api/services.ts";
 import { watchMethod } from "./api/watch.ts";
+import { WatcherDirectory } from "./api/watcher-directory.ts";
 import {
   EVENT_LOG_BYTES_DEFAULT,
   REQUEST_OVERHEAD_BYTES,
@@ -15,6 +17,7 @@ import {
   WATCHERS_PER_STREAM_MAX,
   WATCHERS_TOTAL_MAX,
 } from "./base/limits.ts";
+import { DeliveryLatency } from "./delivery-latency.ts";
 import { processFigures, transportFigures } from "./figures.ts";
 import type { ListenUrl } from "./listen-url.ts";
 import type { Logger } from "./logger.ts";
@@ -58,11 +61,12 @@ const DRAIN_MS = 7000;
  */
 export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
   const logSync = new Histogram(LATENCY_BUCKETS_SECONDS);
+  const delivery = new DeliveryLatency(realClock);
   const disk = await openDisk(options.dataDir);
   const { promise: failed, resolve: fail } = newDeferred<Error>();
   let opened: OpenedReplica;
   try {
-    opened = open(options, disk, { log, fail, logSync });
+    opened = open(options, disk, { log, fail, logSync, delivery });
   } catch (error) {
     await callback((done) => disk.close(done));
     throw error;
@@ -86,6 +90,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     peerUrls: options.initialAdvertisePeerUrls,
     clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : clientUrls,
   };
+  const watchers = new WatcherDirectory({ hub, replica, timers: realTimers });
   const methods = methodTable({
     replica,
     member,
@@ -98,17 +103,21 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
       random: realRandom,
       progressIntervalMs: options.watchProgressNotifyIntervalMs,
     }),
+    watchers,
   });
-  const http = httpHandler({
+  const figures: MetricsSources = {
     memberId: identity.memberId,
     replica,
     machine,
     logSync,
     quotaBytes: NO_QUOTA,
     watch: () => hub.stats,
+    watchLag: (done) => watchers.lag(done),
+    watchDelivery: delivery.histogram,
     transport: () => transportFigures(clients.listeners.map((listener) => listener.counters)),
     process: processFigures,
-  });
+  };
+  const http = httpHandler(figures, watchers);
   try {
     await listenAt(options.listenClientUrls, clients, () => newListener(options, methods, http));
     await listenAt(options.listenMetricsUrls, metrics, () => newListener(options, new Map(), http));
@@ -136,9 +145,11 @@ interface Hooks {
   readonly log: Logger;
   readonly fail: (error: Error) => void;
   readonly logSync: Histogram;
+  readonly delivery: DeliveryLatency;
 }
 
-function open(options: ServerOptions, disk: Disk, { log, fail, logSync }: Hooks): OpenedReplica {
+function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
+  const { log, fail, logSync, delivery } = hooks;
   const ids = singleMemberIds({
     peerUrls: options.initialAdvertisePeerUrls,
     clusterToken: options.initialClusterToken,
@@ -160,6 +171,7 @@ function open(options: ServerOptions, disk: Disk, { log, fail, logSync }: Hooks)
       responseBytesMax: WATCH_RESPONSE_BYTES_MAX,
       fragmentBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
       eventsPerStep: WATCH_EVENTS_PER_STEP,
+      deliveryTimes: delivery,
     },
     clock: realClock,
     committed: (ms) => logSync.observe(ms / 1000),

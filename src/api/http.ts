@@ -1,30 +1,49 @@
-import type { HttpHandler, HttpRequest, HttpResponse } from "./call.ts";
+import type { HttpHandler, HttpResponse } from "./call.ts";
 import { type MetricsSources, renderMetrics } from "./metrics.ts";
+import type { WatcherDirectory } from "./watcher-directory.ts";
+import { answerWatchersPage } from "./watchers-page.ts";
 import { ETCD_CLUSTER_VERSION, ETCD_STORAGE_VERSION, ETCD_VERSION } from "./version.ts";
 
 const JSON_TYPE = "application/json";
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** What etcd answers over plain HTTP on its client port (G20-G25). */
-export function httpHandler(sources: MetricsSources): HttpHandler {
-  return (request, respond) => respond(answer(request, sources));
+/** What etcd answers over plain HTTP on its client port (G20-G25), and our page of watchers. */
+export function httpHandler(sources: MetricsSources, watchers: WatcherDirectory): HttpHandler {
+  return (request, respond) => {
+    const path = pathOf(request.target);
+    if (!PATHS.has(path)) {
+      respond(plainText(404, "404 page not found\n", {}));
+      return;
+    }
+    if (request.method !== "GET") {
+      respond(plainText(405, "Method Not Allowed\n", { allow: "GET" }));
+      return;
+    }
+    switch (path) {
+      case "/version":
+        respond(ok(JSON_TYPE, VERSION_BODY));
+        break;
+      case "/health":
+        // Whoever answers is healthy: there are no alarms, no leader to lose, and a server whose
+        // disk has failed has ended.
+        respond(ok(TEXT_TYPE, HEALTHY_BODY));
+        break;
+      case "/metrics":
+        sources.watchLag((lag) => respond(ok(METRICS_TYPE, renderMetrics(sources, lag))));
+        break;
+      default:
+        answerWatchersPage(watchers, request, respond);
+    }
+  };
 }
 
-function answer(request: HttpRequest, sources: MetricsSources): HttpResponse {
-  switch (pathOf(request.target)) {
-    case "/version":
-      return onlyGet(request, JSON_TYPE, () => VERSION_BODY);
-    case "/health":
-      // Whoever answers is healthy: there are no alarms, no leader to lose, and a server whose disk
-      // has failed has ended.
-      return onlyGet(request, TEXT_TYPE, () => HEALTHY_BODY);
-    case "/metrics":
-      return onlyGet(request, METRICS_TYPE, () => renderMetrics(sources));
-    default:
-      return plainText(404, "404 page not found\n", {});
-  }
-}
+const PATHS: ReadonlySet<string> = new Set([
+  "/version",
+  "/health",
+  "/metrics",
+  "/vedette/watchers",
+]);
 
 /** G22. */
 const VERSION_BODY: string = JSON.stringify({
@@ -36,11 +55,8 @@ const VERSION_BODY: string = JSON.stringify({
 /** G20: the word "true", not the truth value. */
 const HEALTHY_BODY: string = JSON.stringify({ health: "true", reason: "" });
 
-function onlyGet(request: HttpRequest, type: string, body: () => string): HttpResponse {
-  if (request.method !== "GET") {
-    return plainText(405, "Method Not Allowed\n", { allow: "GET" });
-  }
-  return { status: 200, headers: { "content-type": type }, body: body() };
+function ok(type: string, body: string): HttpResponse {
+  return { status: 200, headers: { "content-type": type }, body };
 }
 
 function plainText(

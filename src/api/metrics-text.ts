@@ -35,6 +35,11 @@ export class MetricsText {
     for (const { labels, value } of samples) this.#sample(name, labels, value);
   }
 
+  gauges(name: string, help: string, samples: readonly Sample[]): void {
+    this.#head(name, "gauge", help);
+    for (const { labels, value } of samples) this.#sample(name, labels, value);
+  }
+
   histogram(name: string, help: string, histogram: Histogram): void {
     this.#head(name, "histogram", help);
     const counts = histogram.cumulative();

@@ -1,9 +1,12 @@
 import type { OpCounters } from "../machine/op-counters.ts";
 import type { Replica } from "../replica/replica.ts";
+import type { WatchStats } from "../watch/hub.ts";
+import type { LagTotals } from "../watch/watcher-survey.ts";
 import type { Histogram } from "./histogram.ts";
 import { idText } from "./member-ids.ts";
 import { MetricsText, type Sample } from "./metrics-text.ts";
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from "./version.ts";
+import { addWatch } from "./watch-metrics.ts";
 
 /** What the transport counted since the start. */
 export interface TransportFigures {
@@ -23,15 +26,6 @@ export interface MethodFigures {
   readonly handledByCode: readonly number[];
 }
 
-export interface WatchFigures {
-  readonly streams: number;
-  readonly watchers: number;
-  /** Unsynced and victims (W79). */
-  readonly slowWatchers: number;
-  /** Since the start. */
-  readonly eventsSent: number;
-}
-
 export interface ProcessFigures {
   readonly residentBytes: number;
   readonly cpuSeconds: number;
@@ -49,17 +43,20 @@ export interface MetricsSources {
   readonly logSync: Histogram;
   /** --quota-backend-bytes as it holds. */
   readonly quotaBytes: number;
-  watch(): WatchFigures;
+  watch(): WatchStats;
+  /** Finds out how far behind the watchers are, now or in later turns. */
+  watchLag(done: (lag: Readonly<LagTotals>) => void): void;
+  readonly watchDelivery: Histogram;
   transport(): TransportFigures;
   process(): ProcessFigures;
 }
 
 /** The page of /metrics, under etcd's names so that its dashboards and alerts work (G30-G33). */
-export function renderMetrics(sources: MetricsSources): string {
+export function renderMetrics(sources: MetricsSources, lag: Readonly<LagTotals>): string {
   const text = new MetricsText();
   addServer(text, sources);
   addStore(text, sources);
-  addWatch(text, sources.watch());
+  addWatch(text, { stats: sources.watch(), lag, delivery: sources.watchDelivery });
   addTransport(text, sources.transport());
   addProcess(text, sources.process());
   return text.toString();
@@ -102,15 +99,6 @@ function addStore(text: MetricsText, { replica, machine, logSync }: MetricsSourc
   text.gauge(debugging("compact_revision"), "The last compacted revision.", compacted);
   const help = "Seconds that making a group of records durable takes.";
   text.histogram("etcd_disk_wal_fsync_duration_seconds", help, logSync);
-}
-
-function addWatch(text: MetricsText, watch: WatchFigures): void {
-  const debugging = (name: string): string => `etcd_debugging_mvcc_${name}`;
-  text.gauge(debugging("watch_stream_total"), "Open watch streams.", watch.streams);
-  text.gauge(debugging("watcher_total"), "Watchers.", watch.watchers);
-  const slow = "Watchers that are behind: unsynced and victims.";
-  text.gauge(debugging("slow_watcher_total"), slow, watch.slowWatchers);
-  text.counter(debugging("events_total"), "Events sent to watchers.", watch.eventsSent);
 }
 
 function addTransport(text: MetricsText, transport: TransportFigures): void {

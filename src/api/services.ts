@@ -5,6 +5,8 @@ import { healthMethods } from "./health.ts";
 import { KvService } from "./kv.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import type { MemberIdentity } from "./member.ts";
+import type { WatcherDirectory } from "./watcher-directory.ts";
+import { watchersMethods } from "./watchers.ts";
 import { ResponseHeaderWriter } from "../base/response-header.ts";
 
 export interface ServicesOptions {
@@ -15,6 +17,7 @@ export interface ServicesOptions {
   readonly quotaBytes: number;
   /** The Watch service, which is made where the hub is. */
   readonly watch: Method;
+  readonly watchers: WatcherDirectory;
 }
 
 /**
@@ -30,5 +33,6 @@ export function methodTable(options: ServicesOptions): MethodTable {
     ...maintenanceMethods({ replica, member, quotaBytes }),
     ...clusterMethods(member),
     ...healthMethods(),
+    ...watchersMethods({ directory: options.watchers, member }),
   ]);
 }

@@ -38,7 +38,8 @@ class WatchCall implements StreamHandler {
 
   constructor(call: StreamCall, { hub, timers, random, progressIntervalMs }: WatchOptions) {
     this.#call = call;
-    this.#stream = hub.open(new CallSink(call));
+    // Whoever authenticates streams says here whose they are.
+    this.#stream = hub.open(new CallSink(call), { peer: call.peer, user: "" });
     // One period for the life of the stream, spread so that streams do not tick together (O6g).
     const jitterMs = (random.u32() / 2 ** 32) * (progressIntervalMs / 10);
     this.#cancelTick = every(timers, progressIntervalMs + jitterMs, () =>
@@ -123,6 +124,6 @@ function parseCreate(request: WatchCreateRequest): CreateRequest {
 }
 
 /** Small ids are numbers, so that equal ids are equal keys of a map. */
-function toWatchId(id: bigint): WatchId {
+export function toWatchId(id: bigint): WatchId {
   return id >= 0n && id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : id;
 }

@@ -2,9 +2,18 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { HttpHandler, HttpResponse } from "../../src/api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "../../src/api/histogram.ts";
 import { httpHandler } from "../../src/api/http.ts";
+import type { MetricsSources } from "../../src/api/metrics.ts";
+import { DELIVERY_BUCKETS_SECONDS } from "../../src/api/watch-metrics.ts";
+import { POSITION_KINDS } from "../../src/watch/watcher.ts";
 import type { PutCommand } from "../../src/machine/command.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
 import { latin1, MEMBER } from "./test-services.ts";
+import { TestWatchers } from "./test-watchers.ts";
+
+const NO_POSITIONS = Object.fromEntries(POSITION_KINDS.map((kind) => [kind, 0])) as Record<
+  (typeof POSITION_KINDS)[number],
+  number
+>;
 
 let handler: HttpHandler;
 let replica: ImmediateReplica;
@@ -12,13 +21,30 @@ beforeEach(() => {
   replica = new ImmediateReplica();
   const logSync = new Histogram(LATENCY_BUCKETS_SECONDS);
   logSync.observe(0.003);
-  handler = httpHandler({
+  const delivery = new Histogram(DELIVERY_BUCKETS_SECONDS);
+  delivery.observe(0.0003);
+  const sources: MetricsSources = {
     memberId: MEMBER.memberId,
     replica,
     machine: replica.tested.machine,
     logSync,
     quotaBytes: 0,
-    watch: () => ({ streams: 2, watchers: 30, slowWatchers: 4, eventsSent: 500 }),
+    watch: () => ({
+      streams: 2,
+      watchers: 30,
+      slowWatchers: 4,
+      positions: { ...NO_POSITIONS, synced: 26, unsynced: 1, victim: 3 },
+      classes: 7,
+      eventsSent: 500,
+      eventLogBytes: 4000,
+      bytesEncoded: 1000,
+      bytesSent: 25_000,
+      victimsMade: 8,
+      compactionCancels: 9,
+      operatorCancels: 10,
+    }),
+    watchLag: (done) => done({ watchers: 30, behind: 4, lagSum: 70, lagMax: 40 }),
+    watchDelivery: delivery,
     transport: () => ({
       bytesReceived: 1000,
       bytesSent: 2000,
@@ -40,7 +66,8 @@ beforeEach(() => {
       openFilesMax: 1024,
       startTimeSeconds: 1_700_000_000,
     }),
-  });
+  };
+  handler = httpHandler(sources, new TestWatchers(replica).directory);
 });
 
 describe("HTTP on the client port", () => {
@@ -62,6 +89,7 @@ describe("HTTP on the client port", () => {
     ["POST", "/health"],
     ["PUT", "/version"],
     ["DELETE", "/metrics"],
+    ["POST", "/vedette/watchers"],
   ])("allows no %s of %s (G20)", (method, target) => {
     const response = ask(method, target);
     expect(response.status).toBe(405);
@@ -86,6 +114,22 @@ describe("HTTP on the client port", () => {
     "etcd_debugging_mvcc_watcher_total 30",
     "etcd_debugging_mvcc_slow_watcher_total 4",
     "etcd_debugging_mvcc_events_total 500",
+    'vedette_watch_watchers{position="synced"} 26',
+    'vedette_watch_watchers{position="future"} 0',
+    'vedette_watch_watchers{position="victim"} 3',
+    "vedette_watch_classes 7",
+    "vedette_watch_lag_revisions_max 40",
+    "vedette_watch_lag_revisions_sum 70",
+    "vedette_watch_event_log_bytes 4000",
+    "vedette_watch_encoded_bytes_total 1000",
+    "vedette_watch_sent_bytes_total 25000",
+    "vedette_watch_sharing_ratio 25",
+    "vedette_watch_victims_total 8",
+    "vedette_watch_compaction_cancels_total 9",
+    "vedette_watch_operator_cancels_total 10",
+    'vedette_watch_commit_to_socket_seconds_bucket{le="0.0002"} 0',
+    'vedette_watch_commit_to_socket_seconds_bucket{le="0.0004"} 1',
+    "vedette_watch_commit_to_socket_seconds_count 1",
     "etcd_network_client_grpc_received_bytes_total 1000",
     "etcd_network_client_grpc_sent_bytes_total 2000",
     'etcd_disk_wal_fsync_duration_seconds_bucket{le="0.002"} 0',

@@ -5,6 +5,7 @@ import { methodTable } from "../../src/api/services.ts";
 import { WireWriter } from "../../src/base/wire.ts";
 import { callUnary } from "./fake-calls.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
+import { TestWatchers } from "./test-watchers.ts";
 
 export const MEMBER: MemberIdentity = {
   clusterId: 0xcdf818194e3a8c32n,
@@ -20,6 +21,7 @@ export const REQUEST_BYTES_MAX = 4096;
 /** All services over an empty store. */
 export class TestServices {
   readonly replica: ImmediateReplica = new ImmediateReplica();
+  readonly watchers: TestWatchers = new TestWatchers(this.replica);
   readonly methods: MethodTable = methodTable({
     replica: this.replica,
     member: MEMBER,
@@ -27,6 +29,7 @@ export class TestServices {
     maxTxnOps: 128,
     quotaBytes: 0,
     watch: { kind: "unary", handle: () => {} },
+    watchers: this.watchers.directory,
   });
 
   /** The response, or "code: text" when the call failed, or undefined when there is no answer yet. */
