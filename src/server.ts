@@ -119,8 +119,11 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   };
   const http = httpHandler(figures, watchers);
   try {
-    await listenAt(options.listenClientUrls, clients, () => newListener(options, methods, http));
-    await listenAt(options.listenMetricsUrls, metrics, () => newListener(options, new Map(), http));
+    const serve = { options, http, delivery };
+    await listenAt(options.listenClientUrls, clients, () => newListener({ ...serve, methods }));
+    await listenAt(options.listenMetricsUrls, metrics, () => {
+      return newListener({ ...serve, methods: new Map() });
+    });
   } catch (error) {
     await close();
     throw error;
@@ -180,8 +183,15 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
   });
 }
 
-function newListener(options: ServerOptions, methods: MethodTable, http: HttpHandler): Listener {
+function newListener(served: {
+  readonly options: ServerOptions;
+  readonly methods: MethodTable;
+  readonly http: HttpHandler;
+  readonly delivery: DeliveryLatency;
+}): Listener {
+  const { options, methods, http, delivery } = served;
   return new Listener({
+    deliveryTimes: delivery,
     methods,
     http,
     maxMessageBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,

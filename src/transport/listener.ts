@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import type { HttpHandler, MethodTable } from "../api/call.ts";
+import type { DeliveryTimes } from "../base/delivery-times.ts";
 import type { Clock, Timers } from "../base/outside.ts";
 import type { TransportCounters } from "./counters.ts";
 import { Deadline, DeadlineQueue } from "./deadline-queue.ts";
@@ -8,6 +9,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { Connection } from "./http2/connection.ts";
 import type { ConnectionContext, Flushable } from "./http2/connection-context.ts";
 import { CLIENT_PREFACE } from "./http2/frames.ts";
+import { NOTHING_FRESH } from "./http2/fresh-trace.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "./http2/limits.ts";
 import { ChunkPool } from "./http2/output.ts";
 import { Http1Server } from "./http1.ts";
@@ -28,6 +30,8 @@ export interface ListenerOptions {
   /** How long a ping may go unanswered; etcd's default when absent: 20 s (T3). */
   readonly keepaliveTimeoutMs?: number;
   readonly clock: Clock;
+  /** Told when events of a watch have left; nobody when absent. */
+  readonly deliveryTimes?: DeliveryTimes;
   readonly timers: Timers;
 }
 
@@ -80,6 +84,7 @@ export class Listener {
     });
     this.#context = {
       clock,
+      deliveryTimes: options.deliveryTimes ?? NOTHING_FRESH,
       deadlines,
       pool: new ChunkPool(),
       counters: this.counters,

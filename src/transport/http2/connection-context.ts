@@ -1,3 +1,4 @@
+import type { DeliveryTimes } from "../../base/delivery-times.ts";
 import type { Clock } from "../../base/outside.ts";
 import type { TransportCounters } from "../counters.ts";
 import type { DeadlineQueue } from "../deadline-queue.ts";
@@ -12,6 +13,8 @@ export interface Flushable {
 /** What all connections of a listener share. */
 export interface ConnectionContext {
   readonly clock: Clock;
+  /** Told when events have left. */
+  readonly deliveryTimes: DeliveryTimes;
   readonly deadlines: DeadlineQueue;
   readonly pool: ChunkPool;
   readonly counters: TransportCounters;

@@ -28,6 +28,7 @@ import {
   WINDOW_BYTES_INITIAL,
   WINDOW_BYTES_MAX,
 } from "./limits.ts";
+import { FreshTrace } from "./fresh-trace.ts";
 import { Output } from "./output.ts";
 import { type RequestHost, RequestSide } from "./request-side.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
@@ -85,7 +86,8 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     this.#closed = closed;
     this.peer = `${socket.remoteAddress ?? "unix"}:${socket.remotePort ?? 0}`;
     this.nowMs = context.clock.monotonicMs();
-    this.#output = new Output(socket, context.pool, () => this.#onWritten());
+    const trace = new FreshTrace(context.deliveryTimes);
+    this.#output = new Output(socket, context.pool, () => this.#onWritten(), trace);
     this.sender = new Sender(this.#output, this);
     this.#guard = new FloodGuard(context.keepaliveMinTimeMs, this.nowMs);
     this.#requests = new RequestSide(this, context, this.#table, this.#guard);

@@ -1,5 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { Flag, FRAME_HEADER_BYTES, FrameType, writeUint32 } from "./frames.ts";
+import { FreshTrace, NOTHING_FRESH } from "./fresh-trace.ts";
 import {
   FRAME_BYTES_MAX,
   MESSAGE_PREFIX_BYTES,
@@ -50,6 +51,7 @@ export class ChunkPool {
 export class Output {
   /** The largest DATA frame that is made. */
   frameBytesMax: number = FRAME_BYTES_MAX;
+  readonly trace: FreshTrace;
   readonly #sink: ByteSink;
   readonly #pool: ChunkPool;
   /** Called when a write has left the process and `backlogBytes` has shrunk. */
@@ -82,7 +84,13 @@ export class Output {
   #dataFrames = 0;
   #bytesWritten = 0;
 
-  constructor(sink: ByteSink, pool: ChunkPool, onWritten: () => void) {
+  constructor(
+    sink: ByteSink,
+    pool: ChunkPool,
+    onWritten: () => void,
+    trace: FreshTrace = new FreshTrace(NOTHING_FRESH),
+  ) {
+    this.trace = trace;
     this.#sink = sink;
     this.#pool = pool;
     this.#onWritten = onWritten;
@@ -259,6 +267,7 @@ export class Output {
     this.#referenced = undefined;
     this.#referencedBuffers = 0;
     this.#isWriting = true;
+    this.trace.writing();
     this.#write(pieces);
     if (this.#sink.writableLength > 0) return;
     this.#writtenAtOnce++;
@@ -286,6 +295,7 @@ export class Output {
     this.#chunksInFlight = [];
     this.#inFlightBytes = 0;
     this.#isWriting = false;
+    this.trace.written();
     if (this.#flushWhenWritten) {
       this.#flushWhenWritten = false;
       this.flush();

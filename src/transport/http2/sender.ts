@@ -144,6 +144,7 @@ export class Sender {
     if (this.#passes(stream, total)) {
       const output = this.#output;
       output.message(stream.id, head, headLength, body);
+      output.trace.collected();
       this.#window -= total;
       stream.sendWindow -= total;
       this.#events.wrote();
@@ -220,6 +221,7 @@ export class Sender {
     if (stream.queue === undefined) return;
     this.#count(stream, -stream.queue.bytes);
     stream.queue.clear();
+    this.#output.trace.dropped(stream);
     this.#releaseRefused();
   }
 
@@ -308,6 +310,7 @@ export class Sender {
     stream.queue ??= new SendQueue();
     stream.queue.push(first);
     if (second !== undefined) stream.queue.push(second);
+    this.#output.trace.queued(stream);
     this.#count(stream, first.length + (second === undefined ? 0 : second.length));
     this.#wait(stream);
     this.pump();
@@ -334,6 +337,7 @@ export class Sender {
       this.#output.data(stream.id, bytes);
       queue.moveTo(this.#output, bytes);
       allowed -= bytes;
+      this.#output.trace.moved(stream, bytes);
     }
     this.#events.wrote();
   }
