@@ -1,5 +1,17 @@
 import { type Socket, connect } from "node:net";
 import { HpackDecoder } from "../http2/hpack.ts";
+import {
+  FRAME_BYTES_MAX,
+  FRAME_HEAD_BYTES,
+  Frame,
+  PREFACE,
+  PREFIX_BYTES,
+  WINDOW_FIRST,
+  WINDOW_MAX,
+  requestBlock,
+  settings,
+  u32,
+} from "./client-frames.ts";
 import { MessageSplitter } from "./message-splitter.ts";
 
 /** The status a call ended with. */
@@ -24,27 +36,9 @@ interface Waiting {
   sent: number;
 }
 
-const PREFIX_BYTES = 5;
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
-const FRAME_HEAD_BYTES = 9;
-/** What a server takes in one frame unless it says more (RFC 9113 §4.2). */
-const FRAME_BYTES_MAX = 16_384;
-const WINDOW_MAX = 2 ** 31 - 1;
-const WINDOW_FIRST = 65_535;
 /** A window is filled up again once half of it has been used. */
 const WINDOW_REFILL_BYTES = 2 ** 30;
 const OUTPUT_BYTES_FIRST = 1 << 16;
-
-const Frame = {
-  data: 0,
-  headers: 1,
-  reset: 3,
-  settings: 4,
-  ping: 6,
-  goaway: 7,
-  windowUpdate: 8,
-  continuation: 9,
-} as const;
 
 /** How a call ends when the connection does: what clients see as Unavailable. */
 const LOST: CallEnd = { code: 14, text: "connection lost" };
@@ -345,40 +339,3 @@ export interface FastStream {
 
 const OK: CallEnd = { code: 0, text: "" };
 const EMPTY: Buffer = Buffer.alloc(0);
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-function settings(...pairs: readonly (readonly [number, number])[]): Buffer {
-  const bytes = Buffer.alloc(FRAME_HEAD_BYTES + pairs.length * 6);
-  bytes.writeUIntBE(pairs.length * 6, 0, 3);
-  bytes[3] = Frame.settings;
-  pairs.forEach(([id, value], i) => {
-    bytes.writeUInt16BE(id, FRAME_HEAD_BYTES + i * 6);
-    bytes.writeUInt32BE(value, FRAME_HEAD_BYTES + i * 6 + 2);
-  });
-  return bytes;
-}
-
-/** POST, http, the path and what gRPC wants, as literals that touch no table (RFC 7541 §6.2.2). */
-function requestBlock(path: string, authority: string): Buffer {
-  return Buffer.concat([
-    Buffer.from([0x83, 0x86, 0x04]),
-    headerText(path),
-    Buffer.from([0x01]),
-    headerText(authority),
-    Buffer.from([0x0f, 0x10]),
-    headerText("application/grpc"),
-    Buffer.from([0x00]),
-    headerText("te"),
-    headerText("trailers"),
-  ]);
-}
-
-function headerText(text: string): Buffer {
-  if (text.length > 126) throw new Error("a header value is short here");
-  return Buffer.concat([Buffer.from([text.length]), Buffer.from(text, "latin1")]);
-}

@@ -4,6 +4,7 @@ import { get } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { builtServer } from "./built-server.ts";
 
 /** Which server a test talks to: ours, or a real etcd by its minor version. */
@@ -32,6 +33,8 @@ export interface StartOptions {
   /** Start on this data folder and port again, instead of fresh ones. */
   readonly dataDir?: string;
   readonly port?: number;
+  /** A compiled module that a server in Node loads first; it may talk over IPC, see `ask`. */
+  readonly preload?: string;
 }
 
 /** One server process with a data folder of its own. */
@@ -77,7 +80,11 @@ export class TestServer {
     flags.push("--listen-client-urls", client, "--advertise-client-urls", client);
     flags.push("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer);
     flags.push("--initial-cluster", `t=${peer}`, ...(options.flags ?? []));
-    const child = spawnBound(await commandOf(kind), flags);
+    const child = spawnBound(
+      await commandOf(kind, options.preload),
+      flags,
+      options.preload !== undefined,
+    );
     return new TestServer(kind, { port, dataDir }, child);
   }
 
@@ -92,6 +99,25 @@ export class TestServer {
   /** The last lines the server wrote, for failure messages. */
   get log(): string {
     return this.#log;
+  }
+
+  /** Takes the process off the machine's cores until `resume`. */
+  suspend(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process.kill("SIGCONT");
+  }
+
+  /** Asks the preloaded module something, and waits for its one answer. */
+  ask(question: string): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#process.once("message", resolve);
+      this.#process.send(question, (error) => {
+        if (error !== null) reject(error);
+      });
+    });
   }
 
   /** Ends the process by SIGTERM and, when it does not go, SIGKILL; true when it went by itself. */
@@ -128,19 +154,27 @@ export class TestServer {
   }
 }
 
-async function commandOf(kind: ServerKind): Promise<string[]> {
-  if (kind === "vedette") return [process.execPath, await builtServer()];
+async function commandOf(kind: ServerKind, preload: string | undefined): Promise<string[]> {
+  if (kind === "vedette") {
+    const first = preload === undefined ? [] : ["--import", pathToFileURL(preload).href];
+    return [process.execPath, ...first, await builtServer()];
+  }
   const binary = etcdBinary(kind);
   if (binary === undefined) throw new Error(`${kind} is not installed`);
   return [binary];
 }
 
 /** The child dies with this process, however this process ends: setpriv asks the kernel for that. */
-function spawnBound(command: readonly string[], flags: readonly string[]): ChildProcess {
+function spawnBound(
+  command: readonly string[],
+  flags: readonly string[],
+  isAsked: boolean,
+): ChildProcess {
+  const channel = isAsked ? (["ipc"] as const) : [];
   const bound = existsSync("/usr/bin/setpriv") ? ["setpriv", "--pdeathsig", "KILL"] : [];
   const [file = "", ...args] = [...bound, ...command, ...flags];
   const env = { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch };
-  return spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], env });
+  return spawn(file, args, { stdio: ["ignore", "pipe", "pipe", ...channel], env });
 }
 
 /** A port that was free a moment ago. */
@@ -186,9 +220,21 @@ async function isHealthy(port: number): Promise<boolean> {
   }
 }
 
-/** User and system CPU seconds a process has used, from /proc (Linux). */
-export function cpuSeconds(pid: number): number {
+/** CPU seconds of a process so far. */
+export interface CpuSeconds {
+  readonly user: number;
+  readonly system: number;
+}
+
+/** What a process has used, in steps of 10 ms, from /proc (Linux). */
+export function cpuSeconds(pid: number): CpuSeconds {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  return { user: Number(fields[11]) / 100, system: Number(fields[12]) / 100 };
+}
+
+/** Resident memory of a process, in bytes, from /proc (Linux). */
+export function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
