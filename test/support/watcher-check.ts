@@ -226,10 +226,16 @@ export class WatcherCheck {
     this.#lastRevision = change.modRevision;
   }
 
-  /** prev_kv is the state before the revision; without it something may be compacted (W29). */
+  /**
+   * prev_kv is the state before the revision, and a creation has none, also when the revision has
+   * deleted the key just before; without it something may be compacted (W29).
+   */
   #previous(event: Message, change: Change, at: string): void {
     const previous = event["prev_kv"] as Message | undefined;
-    const before = this.#context.truth.at(change.key, change.modRevision - 1);
+    const before =
+      change.createRevision === change.modRevision
+        ? undefined
+        : this.#context.truth.at(change.key, change.modRevision - 1);
     if (previous === undefined) {
       const mayBeGone = change.modRevision - 1 < this.#context.truth.compacted;
       if (this.#request.prevKv && before !== undefined && !mayBeGone) {

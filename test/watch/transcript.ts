@@ -63,7 +63,7 @@ export class Transcript {
     }
     const { noPut, noDelete, prevKv } = request.interest;
     const create: Message = {
-      ...rangeOf(range),
+      ...rangeFields(range),
       watch_id: request.id,
       start_revision: request.startRevision,
       filters: [...(noPut ? [0] : []), ...(noDelete ? [1] : [])],
@@ -84,7 +84,8 @@ export function truthOf(store: ModelStore, compactions: readonly number[]): Trut
   return new Truth(changes, compactions);
 }
 
-function rangeOf(range: KeyRange): Message {
+/** A range as requests write it. */
+export function rangeFields(range: KeyRange): { key: Uint8Array; range_end?: Uint8Array } {
   switch (range.kind) {
     case "single":
       return { key: range.key };
