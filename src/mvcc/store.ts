@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { copyBytes } from "../base/bytes.ts";
 import type { KeyRange } from "../base/key-range.ts";
 import { FIRST_REVISION, toRevision, type Revision } from "../base/revision.ts";
 import { varintSize, WireReader, writeVarint } from "../base/wire.ts";
@@ -16,6 +17,7 @@ import { KeyIndex } from "./key-index.ts";
 import { NO_KEY } from "./key-table.ts";
 import { createRevisionOf, keyOf, versionOf } from "./key-value.ts";
 import { NO_SLOT, type Slot } from "./slot.ts";
+import type { StateSlice } from "./state-slice.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { stampOf, VersionChains } from "./version-chains.ts";
 import { WriteTxn, type TxnOptions } from "./write-txn.ts";
@@ -225,6 +227,42 @@ export class MvccStore {
     if (before < this.#compacted || before < 0) return undefined;
     const slot = this.find(key, toRevision(before));
     return slot === NO_SLOT ? undefined : this.keyValue(slot);
+  }
+
+  /** The revision of the key's newest change at or below `atMost`; 0 when none is stored. */
+  newestRevision(key: Uint8Array, atMost: Revision): number {
+    const id = this.#keys.find(key);
+    const slot = id === NO_KEY ? NO_SLOT : this.#versions.newestAt(id, atMost);
+    return slot === NO_SLOT ? 0 : this.#versions.main(slot);
+  }
+
+  /**
+   * Visits the KeyValues that are alive in the range at the slice's revision, keys ascending, until
+   * the visitor does not take one or the slice has no keys left. Returns the first key that was not
+   * taken, owned by the caller, to go on from; undefined when the range is through.
+   */
+  state(
+    range: KeyRange,
+    slice: StateSlice,
+    visit: (keyValue: Uint8Array) => boolean,
+  ): Uint8Array | undefined {
+    const { at } = slice;
+    if (range.kind === "empty") return undefined;
+    if (range.kind === "single") {
+      if (slice.keysLeft-- <= 0) return range.key;
+      const slot = this.find(range.key, at);
+      return slot === NO_SLOT || visit(this.keyValue(slot)) ? undefined : range.key;
+    }
+    const { order, table } = this.#keys;
+    const end = range.kind === "from" ? order.end : order.seek(range.end);
+    for (let position = order.seek(range.start); position < end; position = order.next(position)) {
+      const id = order.idAt(position);
+      const slot = this.#versions.newestAt(id, at);
+      const isAlive = slot !== NO_SLOT && !this.#versions.isTombstone(slot);
+      const isTaken = slice.keysLeft-- > 0 && (!isAlive || visit(this.keyValue(slot)));
+      if (!isTaken) return copyBytes(table.key(id));
+    }
+    return undefined;
   }
 
   // Writing

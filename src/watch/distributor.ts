@@ -1,16 +1,21 @@
+import { assert } from "../base/assert.ts";
+import { EMPTY_BYTES } from "../base/bytes.ts";
 import type { Revision } from "../base/revision.ts";
 import { BodyEncoder, type EventForm } from "./body-encoder.ts";
 import type { EventBlock } from "./event-block.ts";
+import type { EventSink } from "./event-sink.ts";
 import type { History } from "./history.ts";
 import { Piece } from "./piece.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { Audience, AudienceKind, ClassIndex, WatchClass } from "./watch-class.ts";
-import type { Watcher } from "./watcher.ts";
+import { NOT_WAITING, type Watcher } from "./watcher.ts";
 
 export interface DistributorOptions {
   readonly head: ResponseHead;
   readonly index: ClassIndex;
   readonly history: History;
+  /** The revision of the key's newest change that watchers may know; 0 when none is stored. */
+  readonly newestRevision: (key: Uint8Array) => number;
   /** Responses are cut between revisions at this many bytes of events (D9). */
   readonly responseBytesMax: number;
   /** A response of this size is fragmented for a watcher that asked for it (W60). */
@@ -32,6 +37,9 @@ export interface Stretch {
   readonly through: Revision;
 }
 
+/** Added to the number of an event that is gathered only to be skipped. */
+const SKIPPED: number = 2 ** 31;
+
 /**
  * Takes a stretch of events to all watchers of one kind that want them: walks the events once,
  * finds the classes, encodes each class's events once (a view of the block where they lie side by
@@ -52,23 +60,20 @@ export class Distributor {
   eventsSent = 0;
   /** Bytes of these events. */
   eventBytesSent = 0;
-  /** Bytes of events that were read from the store, and so encoded for one stretch alone. */
-  #storeBytes = 0;
+  /** Bytes of states: each is read from the store for one audience. */
+  #stateBytes = 0;
 
   constructor(options: DistributorOptions) {
     this.#options = options;
     this.#encoder = new BodyEncoder(options.history);
   }
 
-  /** Bytes of events encoded so far beside those of the event log. */
+  /** Bytes put together so far: states, and events for classes that want them in another form. */
   get bytesEncoded(): number {
-    return this.#storeBytes + this.#encoder.bytesEncoded;
+    return this.#stateBytes + this.#encoder.bytesEncoded;
   }
 
   distribute(stretch: Stretch): void {
-    if (stretch.audience === "store") {
-      this.#storeBytes += stretch.block.start(stretch.to) - stretch.block.start(stretch.from);
-    }
     this.#gather(stretch);
     for (const watchClass of this.#touched) {
       const audience = watchClass.audience(stretch.audience);
@@ -80,6 +85,34 @@ export class Distributor {
     this.#entries = 0;
   }
 
+  /** Takes one slice of a state, which is the whole block, to those who are listing it. */
+  sendState(block: EventBlock, watchClass: WatchClass, audience: Audience): void {
+    const { extras } = watchClass.interest;
+    // An event of a state tells of no change, so there is nothing before it.
+    const form = { prevKv: false, ...(extras === undefined ? {} : { extras }) };
+    const piece = this.#piece;
+    piece.clear();
+    for (let event = 0; event < block.count; event++) {
+      this.#encoder.add(piece, block, event, form);
+    }
+    piece.headerRevision = block.firstRevision;
+    piece.body = this.#encoder.encode(piece, block);
+    this.#stateBytes += block.start(block.count);
+    this.#offerToAll(audience, piece, block);
+  }
+
+  /** Tells those who were listing the state at this revision that they have all of it. */
+  sendStateComplete({ watchers }: Audience, revision: Revision): void {
+    const { head, refused } = this.#options;
+    head.begin(revision);
+    for (let i = watchers.length - 1; i >= 0; i--) {
+      const watcher = watchers[i] as Watcher;
+      const length = head.withStateComplete(head.withId(watcher.id));
+      if (this.#offerMessage(watcher, length, EMPTY_BYTES)) watcher.waitsSince = NOT_WAITING;
+      else refused(watcher, revision);
+    }
+  }
+
   #gather({ block, from, to, audience: kind }: Stretch): void {
     const found = this.#found;
     for (let event = from; event < to; event++) {
@@ -88,7 +121,11 @@ export class Distributor {
       for (const watchClass of found) {
         if (!watchClass.listens(kind)) continue;
         const audience = watchClass.audience(kind);
-        const entry = this.#newEntry(event);
+        const isSkipped =
+          kind !== "synced" &&
+          watchClass.interest.extras?.latestOnly === true &&
+          this.#isOutdated(block, event);
+        const entry = this.#newEntry(isSkipped ? event + SKIPPED : event);
         if (audience.lastGathered === -1) {
           audience.firstGathered = entry;
           this.#touched.push(watchClass);
@@ -96,6 +133,12 @@ export class Distributor {
         audience.lastGathered = entry;
       }
     }
+  }
+
+  /** Whether its key has changed again since, by what watchers may know. */
+  #isOutdated(block: EventBlock, event: number): boolean {
+    const key = block.slab.subarray(block.keyStart(event), block.keyEnd(event));
+    return this.#options.newestRevision(key) > block.revision(event);
   }
 
   #newEntry(event: number): number {
@@ -120,8 +163,9 @@ export class Distributor {
     let entry = audience.firstGathered;
     while (entry !== -1) {
       entry = this.#cutPiece(piece, block, entry, form);
-      piece.headerRevision =
-        entry === -1 ? through : block.revision(this.#entryEvent[entry] as number) - 1;
+      piece.headerRevision = entry === -1 ? through : block.revision(this.#eventOf(entry)) - 1;
+      if (piece.lastSkip > 0) noteSkips(audience, piece.lastSkip);
+      if (piece.count === 0) continue;
       piece.body = this.#encoder.encode(piece, block);
       this.#offerToAll(audience, piece, block);
     }
@@ -135,20 +179,27 @@ export class Distributor {
     piece.clear();
     let entry = firstEntry;
     while (entry !== -1) {
-      const revision = block.revision(this.#entryEvent[entry] as number);
+      const revision = block.revision(this.#eventOf(entry));
       const countBefore = piece.count;
+      const skipBefore = piece.lastSkip;
       let next = entry;
-      while (next !== -1 && block.revision(this.#entryEvent[next] as number) === revision) {
-        this.#encoder.add(piece, block, this.#entryEvent[next] as number, form);
+      while (next !== -1 && block.revision(this.#eventOf(next)) === revision) {
+        if ((this.#entryEvent[next] as number) >= SKIPPED) piece.lastSkip = revision;
+        else this.#encoder.add(piece, block, this.#eventOf(next), form);
         next = this.#entryNext[next] as number;
       }
       if (countBefore > 0 && piece.bytes > bytesMax) {
         piece.truncate(countBefore);
+        piece.lastSkip = skipBefore;
         return entry;
       }
       entry = next;
     }
     return -1;
+  }
+
+  #eventOf(entry: number): number {
+    return (this.#entryEvent[entry] as number) & (SKIPPED - 1);
   }
 
   #offerToAll(audience: Audience, piece: Piece, block: EventBlock): void {
@@ -168,6 +219,8 @@ export class Distributor {
       }
       if (this.#offer(watcher, piece, first)) {
         watcher.sentSinceTick = true;
+        watcher.waitsSince = NOT_WAITING;
+        watcher.skipped = false;
         this.eventsSent += piece.count - first;
         this.eventBytesSent += piece.bytes - piece.offset(first);
       } else refused(watcher, block.revision(piece.event(first)));
@@ -177,12 +230,22 @@ export class Distributor {
   #offer(watcher: Watcher, piece: Piece, first: number): boolean {
     const { head, fragmentBytes } = this.#options;
     const body = first === 0 ? piece.body : piece.body.subarray(piece.offset(first));
-    const headLength = head.withId(watcher.id);
-    const { sink } = watcher.stream;
+    const idLength = head.withId(watcher.id);
+    const headLength = watcher.skipped ? head.withSkipped(idLength) : idLength;
     const isFragmented =
       watcher.fragment && piece.count - first > 1 && headLength + body.length >= fragmentBytes;
-    if (!isFragmented) return sink.offer(head.bytes, headLength, body);
+    if (!isFragmented) return this.#offerMessage(watcher, headLength, body);
     return this.#offerFragments(watcher, piece, first, headLength);
+  }
+
+  /** Offers the head as it stands, and a body. A stream that owes this watcher takes it anyway. */
+  #offerMessage(watcher: Watcher, headLength: number, body: Uint8Array): boolean {
+    const { head } = this.#options;
+    const { stream } = watcher;
+    if (stream.sink.offer(head.bytes, headLength, body)) return true;
+    if (!stream.mustTake(watcher)) return false;
+    sendWhole(stream.sink, head.bytes.subarray(0, headLength), body);
+    return true;
   }
 
   /**
@@ -205,15 +268,27 @@ export class Distributor {
       const length = isLast ? headLength : head.withFragment(headLength);
       const body = piece.body.subarray(piece.offset(from), piece.offset(to));
       if (from === first) {
-        if (!sink.offer(head.bytes, length, body)) return false;
-      } else {
-        const message = new Uint8Array(length + body.length);
-        message.set(head.bytes.subarray(0, length));
-        message.set(body, length);
-        sink.control(message);
-      }
+        if (!this.#offerMessage(watcher, length, body)) return false;
+      } else sendWhole(sink, head.bytes.subarray(0, length), body);
       from = to;
     }
     return true;
   }
+}
+
+/** Those for whom a skipped change was meant: whoever boarded above it has not missed it. */
+function noteSkips({ watchers }: Audience, lastSkip: number): void {
+  for (const watcher of watchers) {
+    const { position } = watcher;
+    assert(position.kind === "riding", "nobody who is level skips a change");
+    if (position.boarded <= lastSkip) watcher.skipped = true;
+  }
+}
+
+/** Sends a message that may not be refused. */
+function sendWhole(sink: EventSink, head: Uint8Array, body: Uint8Array): void {
+  const message = new Uint8Array(head.length + body.length);
+  message.set(head);
+  message.set(body, head.length);
+  sink.control(message);
 }

@@ -1,4 +1,6 @@
 import type { Revision } from "../base/revision.ts";
+import type { KeyRange } from "../base/key-range.ts";
+import type { StateSlice } from "../mvcc/state-slice.ts";
 import type { EventSource } from "./event-block.ts";
 
 /** A change as the store's history shows it: the previous KeyValue has to be asked for. */
@@ -23,4 +25,19 @@ export interface History {
 
   /** The KeyValue of the key just before this revision; undefined when absent or compacted. */
   previousOf(key: Uint8Array, revision: Revision): Uint8Array | undefined;
+
+  /** The revision of the key's newest change at or below `atMost`; 0 when none is stored. */
+  newestRevision(key: Uint8Array, atMost: Revision): number;
+
+  /**
+   * Visits the KeyValues that are alive in the range at the slice's revision, keys ascending, until
+   * the visitor does not take one or the slice has no keys left. Returns the first key that was not
+   * taken, never overwritten, to go on from; undefined when the range is through. The revision is
+   * not below the compacted one that watchers know.
+   */
+  state(
+    range: KeyRange,
+    slice: StateSlice,
+    visit: (keyValue: Uint8Array) => boolean,
+  ): Uint8Array | undefined;
 }

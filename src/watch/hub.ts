@@ -10,6 +10,8 @@ import type { EventSource } from "./event-block.ts";
 import { EventLog } from "./event-log.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { History } from "./history.ts";
+import { HistoryCache } from "./history-cache.ts";
+import { Lister, type ListerHost } from "./lister.ts";
 import {
   type ControlFields,
   controlResponse,
@@ -18,7 +20,7 @@ import {
 } from "./response-head.ts";
 import { Sweep, type SweepHost } from "./sweep.ts";
 import { WaitingWatchers } from "./waiting-watchers.ts";
-import { ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
+import { type Audience, ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
 import { type StreamClient, WatchStream } from "./watch-stream.ts";
 import {
   type FallCause,
@@ -55,6 +57,11 @@ export interface WatchHubOptions {
   readonly deliveryTimes?: DeliveryTimes;
 }
 
+/** Memory for stretches of history below the event log that were read last. */
+const HISTORY_CACHE_BYTES_MAX = 16 * 1024 * 1024;
+/** Bytes of events that are read from the store at once, but for a single larger revision. */
+const HISTORY_STRETCH_BYTES = 1024 * 1024;
+
 /** Numbers for people: gauges of now, and counters since start (W79). */
 export interface WatchStats {
   readonly streams: number;
@@ -85,9 +92,10 @@ const NOBODY: StreamClient = { peer: "", user: "" };
  * who are level; a sweep takes the others through history. It never waits for a client: a stream
  * that takes no more costs a cursor.
  */
-export class WatchHub implements SweepHost {
+export class WatchHub implements SweepHost, ListerHost {
   readonly log: EventLog;
   readonly history: History;
+  readonly historyCache: HistoryCache;
   readonly distributor: Distributor;
   readonly limits: WatchLimits;
   readonly clock: Clock;
@@ -96,6 +104,7 @@ export class WatchHub implements SweepHost {
   readonly #head: ResponseHead;
   readonly #memory: Sweep;
   readonly #store: Sweep;
+  readonly #lister: Lister;
   readonly #streams = new Map<number, WatchStream>();
   /** Watchers that wait for the head to reach their start, by that revision (W13). */
   readonly #future = new WaitingWatchers();
@@ -115,6 +124,12 @@ export class WatchHub implements SweepHost {
   constructor(options: WatchHubOptions) {
     this.limits = options.limits;
     this.history = options.history;
+    this.historyCache = new HistoryCache({
+      history: options.history,
+      bytesMax: HISTORY_CACHE_BYTES_MAX,
+      eventsPerStretch: options.eventsPerStep,
+      bytesPerStretch: HISTORY_STRETCH_BYTES,
+    });
     this.#headRevision = options.head;
     this.#compacted = options.compacted;
     this.#wake = options.wake;
@@ -131,12 +146,19 @@ export class WatchHub implements SweepHost {
       head: this.#head,
       index: this.#index,
       history: options.history,
+      newestRevision: (key) => options.history.newestRevision(key, this.#headRevision),
       responseBytesMax: options.responseBytesMax,
       fragmentBytes: options.fragmentBytes,
       refused: (watcher, next) => this.#park(watcher, next),
     });
     this.#memory = new Sweep("memory", this, options.eventsPerStep);
     this.#store = new Sweep("store", this, options.eventsPerStep);
+    this.#lister = new Lister(this, {
+      // Keys lie anywhere in the log, and events one behind the other: a key costs several times
+      // as much to read.
+      keysPerStep: Math.ceil(options.eventsPerStep / 8),
+      responseBytesMax: options.responseBytesMax,
+    });
   }
 
   /** The newest revision that watchers may see. */
@@ -166,7 +188,8 @@ export class WatchHub implements SweepHost {
       classes: this.#index.size,
       eventsSent: this.distributor.eventsSent,
       eventLogBytes: this.log.bytes,
-      bytesEncoded: this.log.appendedBytes + this.distributor.bytesEncoded,
+      bytesEncoded:
+        this.log.appendedBytes + this.historyCache.bytesRead + this.distributor.bytesEncoded,
       bytesSent: this.distributor.eventBytesSent,
       victimsMade: this.#victimsMade,
       compactionCancels: this.#compactionCancels,
@@ -230,17 +253,26 @@ export class WatchHub implements SweepHost {
   }
 
   get busy(): boolean {
-    return this.#memory.busy || this.#store.busy;
+    return this.#memory.busy || this.#store.busy || this.#lister.busy;
   }
 
   /** One bounded piece of catching up; call it again while `busy`, between other work. */
   step(): void {
     this.#memory.step();
     this.#store.step();
+    this.#lister.step();
   }
 
   classFor(interest: Interest): WatchClass {
     return this.#index.ensure(interest);
+  }
+
+  /** The first position of a new watcher that is sent the state before what follows. */
+  startWithState(watcher: Watcher): void {
+    this.start(watcher, 0);
+    watcher.cause = "state-first";
+    this.move(watcher, this.#lister.begin(watcher.watchClass));
+    this.#wake();
   }
 
   /** The first position of a new watcher (W11-W13). */
@@ -264,7 +296,11 @@ export class WatchHub implements SweepHost {
     for (const watcher of [...stream.victims]) {
       const { position } = watcher;
       assert(position.kind === "victim", "the victims of a stream are victims");
-      this.sendBehind(watcher, position.nextRevision);
+      if (position.listing === undefined) this.sendBehind(watcher, position.nextRevision);
+      else {
+        this.move(watcher, this.#lister.resume(watcher.watchClass, position.listing));
+        this.#wake();
+      }
     }
   }
 
@@ -299,8 +335,11 @@ export class WatchHub implements SweepHost {
 
   offerProgress(watcher: Watcher, revision: Revision): boolean {
     this.#head.begin(revision);
-    const length = this.#head.withId(watcher.id);
-    return watcher.stream.sink.offer(this.#head.bytes, length, EMPTY_BYTES);
+    const idLength = this.#head.withId(watcher.id);
+    const length = watcher.skipped ? this.#head.withSkipped(idLength) : idLength;
+    const isTaken = watcher.stream.sink.offer(this.#head.bytes, length, EMPTY_BYTES);
+    if (isTaken) watcher.skipped = false;
+    return isTaken;
   }
 
   /** Walks everything and asserts that each watcher is where its position says. For tests. */
@@ -311,16 +350,14 @@ export class WatchHub implements SweepHost {
       for (const watcher of stream.watchers) {
         watchers++;
         const { position, watchClass, seat } = watcher;
-        const isSeated = position.kind === "synced" || position.kind === "riding";
-        assert(isSeated === seat >= 0, "synced watchers and riders have a seat, others have none");
-        if (isSeated) {
-          const kind = position.kind === "riding" ? position.sweep.kind : "synced";
-          assert(watchClass.audience(kind).watchers[seat] === watcher, "the seat is the watcher's");
-        }
+        const audience = audienceOf(watchClass, position);
+        assert((audience === undefined) === seat < 0, "only who is served with others has a seat");
+        assert(audience?.watchers[seat] === (audience && watcher), "the seat is the watcher's");
         const isVictim = position.kind === "victim";
         assert(isVictim === stream.victims.has(watcher), "victims are known to their stream");
         assert(position.kind !== "cancelled", "a cancelled watcher is in no stream");
-        if (isVictim) assert(position.nextRevision <= this.#headRevision, "a victim is behind");
+        const isBehind = isVictim && position.nextRevision <= this.#headRevision;
+        assert(isBehind || !isVictim || position.listing !== undefined, "a victim is behind");
         positions[position.kind]++;
       }
     }
@@ -357,8 +394,14 @@ export class WatchHub implements SweepHost {
   /** The watcher's stream took no more from this revision on. */
   #park(watcher: Watcher, next: Revision): void {
     this.#victimsMade++;
+    watcher.stream.refused(watcher);
     watcher.cause = "stream-full";
-    this.move(watcher, { kind: "victim", nextRevision: next });
+    const { position } = watcher;
+    if (position.kind !== "listing") this.move(watcher, { kind: "victim", nextRevision: next });
+    else {
+      const listing = position.listing.cursor;
+      this.move(watcher, { kind: "victim", nextRevision: nextRevision(listing.revision), listing });
+    }
   }
 
   #fall(watcher: Watcher, from: Revision, cause: FallCause): void {
@@ -382,6 +425,9 @@ export class WatchHub implements SweepHost {
         break;
       case "riding":
         position.sweep.left(watcher);
+        break;
+      case "listing":
+        this.#lister.left(watcher, position.listing);
         break;
       case "victim":
         stream.victims.delete(watcher);
@@ -410,6 +456,9 @@ export class WatchHub implements SweepHost {
       case "riding":
         to.sweep.boarded(watcher);
         break;
+      case "listing":
+        to.listing.audience.seat(watcher);
+        break;
       case "victim":
         watcher.stream.victims.add(watcher);
         break;
@@ -437,10 +486,17 @@ export class WatchHub implements SweepHost {
 }
 
 function noPositions(): Record<PositionKind, number> {
-  return { synced: 0, future: 0, unsynced: 0, riding: 0, victim: 0 };
+  return { synced: 0, future: 0, unsynced: 0, riding: 0, listing: 0, victim: 0 };
 }
 
-/** Those that etcd counts as slow (W79). */
-function slowWatchers({ unsynced, riding, victim }: PositionCounts): number {
-  return unsynced + riding + victim;
+/** Those that etcd counts as slow (W79), and those that wait for the state. */
+function slowWatchers({ unsynced, riding, listing, victim }: PositionCounts): number {
+  return unsynced + riding + listing + victim;
+}
+
+/** With whom the watcher is served. */
+function audienceOf(watchClass: WatchClass, position: Position): Audience | undefined {
+  if (position.kind === "synced") return watchClass.synced;
+  if (position.kind === "riding") return watchClass.audience(position.sweep.kind);
+  return position.kind === "listing" ? position.listing.audience : undefined;
 }

@@ -8,6 +8,8 @@ export class Piece {
   bytes = 0;
   body: Uint8Array = new Uint8Array(0);
   headerRevision = 0;
+  /** The newest revision of which something is left out here, because it is outdated; 0 = none. */
+  lastSkip = 0;
   /** Whether every event is sent as it stands in the block. */
   isPlain = true;
   /** One an event where the class has wishes; undefined for an event that is plain all the same. */
@@ -18,6 +20,7 @@ export class Piece {
   clear(): void {
     this.count = 0;
     this.bytes = 0;
+    this.lastSkip = 0;
     this.isPlain = true;
     this.parts.length = 0;
   }

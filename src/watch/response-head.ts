@@ -9,6 +9,9 @@ export const NO_WATCH_ID = -1n;
 
 const WATCH_ID_FIELD_TAG = 2 * 8;
 const FRAGMENT_FIELD_TAG = 7 * 8;
+/** Of our own, for those who asked (docs/watch-extensions.md). */
+const STATE_COMPLETE_FIELD_TAG = 1001 * 8;
+const SKIPPED_FIELD_TAG = 1002 * 8;
 
 /**
  * Writes the part of a WatchResponse that stands before its events: header and watch_id, and
@@ -49,6 +52,22 @@ export class ResponseHead {
     this.bytes[length + 1] = 1;
     return length + 2;
   }
+
+  /** Adds `state_complete = true`. */
+  withStateComplete(length: number): number {
+    return this.#withFlag(length, STATE_COMPLETE_FIELD_TAG);
+  }
+
+  /** Adds `skipped = true`. */
+  withSkipped(length: number): number {
+    return this.#withFlag(length, SKIPPED_FIELD_TAG);
+  }
+
+  #withFlag(length: number, tag: number): number {
+    const at = writeVarint(this.bytes, length, tag);
+    this.bytes[at] = 1;
+    return at + 1;
+  }
 }
 
 /** What a control response says beside header and id. */
@@ -58,6 +77,7 @@ export interface ControlFields {
   /** 0 = absent. */
   readonly compactRevision?: number;
   readonly cancelReason?: string;
+  readonly skipped?: boolean;
 }
 
 /** A whole response without events, in a buffer of its own: created, canceled or progress. */
@@ -70,7 +90,7 @@ export function controlResponse(
   head.begin(revision);
   const headLength = head.withId(id);
   const reason = Buffer.from(fields.cancelReason ?? "", "utf8");
-  const message = new Uint8Array(headLength + 2 + 2 + 11 + 6 + reason.length);
+  const message = new Uint8Array(headLength + 2 + 2 + 11 + 6 + reason.length + 3);
   message.set(head.bytes.subarray(0, headLength));
   let at = headLength;
   if (fields.created === true) {
@@ -90,6 +110,10 @@ export function controlResponse(
     at = writeVarint(message, at, reason.length);
     message.set(reason, at);
     at += reason.length;
+  }
+  if (fields.skipped === true) {
+    at = writeVarint(message, at, SKIPPED_FIELD_TAG);
+    message[at++] = 1;
   }
   return message.subarray(0, at);
 }

@@ -1,12 +1,21 @@
 import { assert } from "../base/assert.ts";
 import { nextRevision, type Revision } from "../base/revision.ts";
 import type { Distributor } from "./distributor.ts";
-import { EventBlock, type EventSource } from "./event-block.ts";
+import { EventBlock } from "./event-block.ts";
 import type { EventLog } from "./event-log.ts";
 import type { History } from "./history.ts";
+import type { HistoryCache } from "./history-cache.ts";
 import type { AudienceKind, WatchClass } from "./watch-class.ts";
 import { WaitingWatchers } from "./waiting-watchers.ts";
 import { type Position, SYNCED, type Watcher } from "./watcher.ts";
+
+/**
+ * Bytes of events that one step should send, over all watchers: about half a millisecond of work,
+ * between which writers and synced watchers have their turn.
+ */
+const SENT_BYTES_PER_STEP = 2 * 1024 * 1024;
+/** Events in the first stretch, when nothing is known of how many want them. */
+const STRETCH_EVENTS_START = 16;
 
 /** What a sweep needs of the hub around it. */
 export interface SweepHost {
@@ -14,6 +23,7 @@ export interface SweepHost {
   readonly compacted: number;
   readonly log: EventLog;
   readonly history: History;
+  readonly historyCache: HistoryCache;
   readonly distributor: Distributor;
   move(watcher: Watcher, to: Position): void;
   /**
@@ -43,6 +53,7 @@ export class Sweep {
   readonly kind: Exclude<AudienceKind, "synced">;
   readonly #host: SweepHost;
   readonly #eventsPerStep: number;
+  #stretchEvents: number;
   #at: Revision;
   #riders = 0;
   /** Whether the run has reached its end, and nothing has boarded since. */
@@ -57,6 +68,7 @@ export class Sweep {
     this.kind = kind;
     this.#host = host;
     this.#eventsPerStep = eventsPerStep;
+    this.#stretchEvents = Math.min(eventsPerStep, STRETCH_EVENTS_START);
     this.#at = host.head;
   }
 
@@ -101,13 +113,16 @@ export class Sweep {
     if (this.kind === "store" && this.#at < host.history.compacted) return;
     const reading = this.kind === "memory" ? this.#readLog() : this.#readStore();
     this.#board(reading.end);
-    host.distributor.distribute({
+    const { distributor } = host;
+    const sentBefore = distributor.eventBytesSent;
+    distributor.distribute({
       block: reading.block,
       from: reading.from,
       to: reading.to,
       audience: this.kind,
       through: (reading.end - 1) as Revision,
     });
+    this.#adaptStretch(distributor.eventBytesSent - sentBefore);
     this.#at = reading.end;
     if (reading.end > host.head) this.#everybodyIsLevel();
     else if (!this.#canServe()) this.#everybodyLeaves();
@@ -160,47 +175,33 @@ export class Sweep {
     const block = log.blocks[blockNumber];
     if (block === undefined)
       return { block: this.#noEvents, from: 0, to: 0, end: nextRevision(head) };
-    const from = block.indexOf(this.#at);
-    let to = Math.min(block.count, from + this.#eventsPerStep);
-    while (to < block.count && to > 0 && block.revision(to) === block.revision(to - 1)) to++;
     const next = log.blocks[blockNumber + 1];
-    const end = to < block.count ? block.revision(to) : (next?.firstRevision ?? nextRevision(head));
-    return { block, from, to, end };
+    return this.#cut(block, next?.firstRevision ?? nextRevision(head));
   }
 
   #readStore(): Reading {
-    const { history, head, log } = this.#host;
-    const events: EventSource[] = [];
-    let size = 0;
-    let end = nextRevision(head);
-    history.history(this.#at, (event) => {
-      const isNewRevision = events.at(-1)?.revision !== event.revision;
-      const isFull = events.length >= this.#eventsPerStep || size >= STORE_BLOCK_BYTES;
-      if (
-        event.revision > head ||
-        event.revision >= log.completeFrom ||
-        (isNewRevision && isFull)
-      ) {
-        end = Math.min(event.revision, head + 1) as Revision;
-        return false;
-      }
-      // The visited object is borrowed; its previous KeyValue is asked for only where it is wanted.
-      const { type, revision, keyValue, isCreate, deleteReason } = event;
-      const kept: EventSource = {
-        type,
-        revision,
-        keyValue,
-        isCreate,
-        deleteReason,
-        previous: undefined,
-      };
-      events.push(kept);
-      size += EventBlock.encodedSize(kept);
-      return true;
-    });
-    const block = new EventBlock(size);
-    for (const event of events) block.append(event);
-    return { block, from: 0, to: block.count, end };
+    const { historyCache, head, log } = this.#host;
+    const limit = Math.min(log.completeFrom, nextRevision(head)) as Revision;
+    const { block, end } = historyCache.read(this.#at, limit);
+    return this.#cut(block, end);
+  }
+
+  /** As many of the block's events from `#at` on as one step may take, revisions whole. */
+  #cut(block: EventBlock, blockEnd: Revision): Reading {
+    const from = block.indexOf(this.#at);
+    let to = Math.min(block.count, from + this.#stretchEvents);
+    while (to < block.count && to > 0 && block.revision(to) === block.revision(to - 1)) to++;
+    return { block, from, to, end: to < block.count ? block.revision(to) : blockEnd };
+  }
+
+  /** So many events that the next step's work, which is what it sends, comes near its budget. */
+  #adaptStretch(bytesSent: number): void {
+    const events = this.#stretchEvents;
+    if (bytesSent > SENT_BYTES_PER_STEP) {
+      this.#stretchEvents = Math.max(1, Math.floor((events * SENT_BYTES_PER_STEP) / bytesSent));
+    } else if (bytesSent < SENT_BYTES_PER_STEP / 2) {
+      this.#stretchEvents = Math.min(this.#eventsPerStep, events * 2);
+    }
   }
 
   #everybodyIsLevel(): void {
@@ -228,6 +229,3 @@ export class Sweep {
     assert(this.#riders === 0, "nobody is left on the sweep");
   }
 }
-
-/** Bytes of events that one step reads from the store at most, but for a single larger revision. */
-const STORE_BLOCK_BYTES = 1024 * 1024;

@@ -3,7 +3,7 @@ import type { EventSink } from "./event-sink.ts";
 import type { WatchHub } from "./hub.ts";
 import { type ControlFields, NO_WATCH_ID, type WatchId } from "./response-head.ts";
 import type { Interest } from "./watch-class.ts";
-import { SYNCED, Watcher } from "./watcher.ts";
+import { NOT_WAITING, SYNCED, Watcher } from "./watcher.ts";
 
 /** A watch as the client asked for it, its range already parsed (W1). */
 export interface CreateRequest {
@@ -12,6 +12,8 @@ export interface CreateRequest {
   readonly interest: Interest;
   /** 0 = from now on. */
   readonly startRevision: number;
+  /** Whether the keys as they are now come first (docs/watch-extensions.md). */
+  readonly state?: boolean;
   readonly progressNotify: boolean;
   readonly fragment: boolean;
 }
@@ -20,6 +22,7 @@ const EMPTY_RANGE = "mvcc: watcher range is empty";
 const DUPLICATE_ID = "mvcc: duplicate watch ID provided on the WatchStream";
 const COMPACTED = "etcdserver: mvcc: required revision has been compacted";
 const TOO_MANY_WATCHERS = "etcdserver: too many watchers";
+const STATE_AND_START = "vedette: a watch that begins with the state has no start_revision";
 
 /** Who opened a stream, for people. */
 export interface StreamClient {
@@ -47,6 +50,9 @@ export class WatchStream {
   #unsettled = 0;
   #progressRequested = false;
   #closed = false;
+  /** Counts how often the sink had room again after it had refused. */
+  #turn = 0;
+  #owed: Watcher | undefined;
   /** Watchers parked because this stream took no more; emptied when it drains. */
   readonly victims: Set<Watcher> = new Set<Watcher>();
 
@@ -85,7 +91,8 @@ export class WatchStream {
     this.#watchers.set(id, watcher);
     // The answer comes first: no event of an id may precede its created response (W71).
     this.#control(id, { created: true });
-    this.#hub.start(watcher, request.startRevision);
+    if (request.state === true) this.#hub.startWithState(watcher);
+    else this.#hub.start(watcher, request.startRevision);
   }
 
   /** Cancels a watcher; an unknown id gets no answer (W33, W34). */
@@ -97,7 +104,7 @@ export class WatchStream {
     }
     this.#watchers.delete(id);
     // Before the move: that may answer a progress request, which no longer speaks for this watcher.
-    this.#control(id, { canceled: true });
+    this.#control(id, { canceled: true, skipped: watcher.skipped });
     this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
   }
 
@@ -110,7 +117,7 @@ export class WatchStream {
     const watcher = this.#watchers.get(id);
     if (watcher === undefined) return false;
     this.#watchers.delete(id);
-    this.#control(id, { canceled: true, cancelReason: reason });
+    this.#control(id, { canceled: true, cancelReason: reason, skipped: watcher.skipped });
     this.#hub.move(watcher, { kind: "cancelled", reason: "operator" });
     return true;
   }
@@ -124,19 +131,52 @@ export class WatchStream {
   /** The periodic tick: progress for quiet synced watchers that asked for it (W43-W46). */
   progressTick(): void {
     const { head } = this.#hub;
+    let isFull = false;
     for (const watcher of this.#watchers.values()) {
       if (!watcher.progressNotify) continue;
       if (watcher.sentSinceTick) watcher.sentSinceTick = false;
       else if (watcher.position.kind === "synced") {
         // A stream that takes no more gets no progress this time: the next tick asks again (W45).
-        if (!this.#hub.offerProgress(watcher, head)) return;
+        isFull ||= !this.#hub.offerProgress(watcher, head);
       }
     }
   }
 
   /** The sink has room again: its victims read on from where they were parked. */
   drained(): void {
-    if (!this.#closed) this.#hub.resume(this);
+    if (this.#closed) return;
+    this.#owed = this.#longestPassedOver();
+    this.#turn++;
+    this.#hub.resume(this);
+  }
+
+  /** The sink refused this watcher's message, which is parked now unless the stream owes it. */
+  refused(watcher: Watcher): void {
+    if (watcher.waitsSince === NOT_WAITING) watcher.waitsSince = this.#turn;
+  }
+
+  /**
+   * Whether this message must be sent although the sink refuses it. One of each turn is: that of
+   * the watcher which has come away empty for the most turns, so that no watcher, however much it
+   * has to say, keeps the others of its stream from being heard. It costs the stream one message of
+   * memory.
+   */
+  mustTake(watcher: Watcher): boolean {
+    if (watcher !== this.#owed) return false;
+    this.#owed = undefined;
+    return true;
+  }
+
+  /** Of the victims, the one refused first in the earliest turn, if that was before this one. */
+  #longestPassedOver(): Watcher | undefined {
+    let longest: Watcher | undefined;
+    let since = this.#turn;
+    for (const watcher of this.victims) {
+      if (watcher.waitsSince >= since) continue;
+      since = watcher.waitsSince;
+      longest = watcher;
+    }
+    return longest;
   }
 
   /** The client is gone. */
@@ -157,7 +197,8 @@ export class WatchStream {
     if (this.#compactedIds.size < this.#hub.limits.watchersPerStream) {
       this.#compactedIds.add(watcher.id);
     }
-    const message = this.#hub.control(watcher.id, 0, { canceled: true, compactRevision });
+    const { skipped } = watcher;
+    const message = this.#hub.control(watcher.id, 0, { canceled: true, compactRevision, skipped });
     this.sink.control(message);
     this.#hub.move(watcher, { kind: "cancelled", reason: "compacted" });
   }
@@ -169,10 +210,11 @@ export class WatchStream {
     if (change === -1) this.#answerProgress();
   }
 
-  #refusal({ id, interest, startRevision }: CreateRequest): string | undefined {
+  #refusal({ id, interest, startRevision, state }: CreateRequest): string | undefined {
     const { limits } = this.#hub;
     if (startRevision < 0) return COMPACTED;
     if (interest.range.kind === "empty") return EMPTY_RANGE;
+    if (state === true && startRevision !== 0) return STATE_AND_START;
     if (id === NO_WATCH_ID || (id !== 0 && this.#watchers.has(id))) return DUPLICATE_ID;
     const isFull =
       this.#watchers.size >= limits.watchersPerStream ||

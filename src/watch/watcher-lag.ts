@@ -14,6 +14,8 @@ export function cursorOf(position: Position, head: Revision): Revision {
     case "unsynced":
     case "victim":
       return position.nextRevision;
+    case "listing":
+      return nextRevision(position.listing.cursor.revision);
     case "riding":
       return position.boarded > position.sweep.at ? position.boarded : position.sweep.at;
     default:

@@ -70,6 +70,7 @@ export class WatcherSurvey {
       future: noTotals(),
       unsynced: noTotals(),
       riding: noTotals(),
+      listing: noTotals(),
       victim: noTotals(),
     };
   }

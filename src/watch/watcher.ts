@@ -1,4 +1,5 @@
 import type { Revision } from "../base/revision.ts";
+import type { Listing, ListingCursor } from "./lister.ts";
 import type { WatchId } from "./response-head.ts";
 import type { Sweep } from "./sweep.ts";
 import type { WatchClass } from "./watch-class.ts";
@@ -14,6 +15,8 @@ import type { WatchStream } from "./watch-stream.ts";
  *        │        victim <─────────────┘   drained │  │
  *        │          └──────────────────────────────┘  │
  *        └──> future ─────────────────────────────────┘        any ──> cancelled
+ *
+ *     create ──> listing ──> synced or unsynced     listing <── refused, drained ──> victim
  */
 export type Position =
   /** Has been sent all there is: its cursor is the hub's head. */
@@ -24,8 +27,16 @@ export type Position =
   | { readonly kind: "unsynced"; readonly nextRevision: Revision }
   /** Behind the head and on a sweep since revision `boarded`: its cursor is the sweep's. */
   | { readonly kind: "riding"; readonly sweep: Sweep; readonly boarded: Revision }
+  /** Is sent the keys as they are at one revision, before it is sent changes. */
+  | { readonly kind: "listing"; readonly listing: Listing }
   /** Its stream took no more: a parked cursor, no copy of events is held for it. */
-  | { readonly kind: "victim"; readonly nextRevision: Revision }
+  | {
+      readonly kind: "victim";
+      /** The first change not sent. */
+      readonly nextRevision: Revision;
+      /** Where it was listing; absent for whoever had the state, or did not ask for it. */
+      readonly listing?: ListingCursor;
+    }
   | { readonly kind: "cancelled"; readonly reason: "client" | "compacted" | "operator" };
 
 /** Where a watcher that is alive can stand. */
@@ -37,6 +48,7 @@ export const POSITION_KINDS: readonly PositionKind[] = [
   "future",
   "unsynced",
   "riding",
+  "listing",
   "victim",
 ];
 
@@ -46,6 +58,8 @@ export type FallCause =
   | "none"
   /** Its start revision was below the head when it was created. */
   | "started-in-past"
+  /** It asked for the state first. */
+  | "state-first"
   /** The head reached the start that it waited for. */
   | "start-reached"
   /** Its stream took no more: the client does not read fast enough. */
@@ -55,6 +69,9 @@ export type FallCause =
 
 /** The synced position is the same for all: a watcher that keeps up costs no object for it. */
 export const SYNCED: Position = { kind: "synced" };
+
+/** `Watcher.waitsSince` of one whose stream has not refused it since it was last sent something. */
+export const NOT_WAITING = -1;
 
 /** One watch that a client asked for. */
 export class Watcher {
@@ -68,6 +85,10 @@ export class Watcher {
   seat = -1;
   /** Whether events were sent since the stream's last progress tick (W44). */
   sentSinceTick = false;
+  /** The turn of its stream in which it was first refused since it was last sent something. */
+  waitsSince: number = NOT_WAITING;
+  /** Whether outdated changes were left out since its last response. */
+  skipped = false;
   /** Why it last fell behind, for people. */
   cause: FallCause = "none";
   /** Whole seconds from the hub's opening to this watcher's creation: a small integer is cheap. */

@@ -89,7 +89,10 @@ class Desk {
           this.asked.push(`${Buffer.from(key).toString("latin1")}@${revision}`);
           return previousKeyValue(Buffer.from(key).toString("latin1"), "old");
         },
+        newestRevision: () => 0,
+        state: () => undefined,
       },
+      newestRevision: () => 0,
       responseBytesMax: bounds.responseBytesMax ?? 1024 * 1024,
       fragmentBytes: bounds.fragmentBytes ?? 2 * 1024 * 1024,
       refused: (watcher, next) => this.refused.push([watcher.id, next]),

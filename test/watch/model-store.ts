@@ -1,6 +1,8 @@
 import { compareBytes } from "../../src/base/bytes.ts";
+import { type KeyRange, rangeContains } from "../../src/base/key-range.ts";
 import { toRevision, type Revision } from "../../src/base/revision.ts";
 import { WireWriter } from "../../src/base/wire.ts";
+import type { StateSlice } from "../../src/mvcc/state-slice.ts";
 import type { EventSource } from "../../src/watch/event-block.ts";
 import type { History, HistoryEvent } from "../../src/watch/history.ts";
 
@@ -85,6 +87,38 @@ export class ModelStore implements History {
     const found = this.events.find((e) => e.revision === revision && e.key === text);
     return found?.previous === undefined ? undefined : encodeKeyValue(found.previous);
   }
+
+  newestRevision(key: Uint8Array, atMost: Revision): number {
+    const text = Buffer.from(key).toString("latin1");
+    const found = this.events.findLast((e) => e.key === text && e.revision <= atMost);
+    return found?.revision ?? 0;
+  }
+
+  state(
+    range: KeyRange,
+    slice: StateSlice,
+    visit: (keyValue: Uint8Array) => boolean,
+  ): Uint8Array | undefined {
+    const { at } = slice;
+    if (at < this.compacted) throw new Error("no state is read below the compacted revision");
+    for (const keyValue of stateAt(this.events, at)) {
+      if (!rangeContains(range, latin1(keyValue.key))) continue;
+      const isTaken = slice.keysLeft-- > 0 && visit(encodeKeyValue(keyValue));
+      if (!isTaken) return latin1(keyValue.key);
+    }
+    return undefined;
+  }
+}
+
+/** What is alive at a revision, by the list of changes, keys ascending. */
+export function stateAt(events: readonly ModelEvent[], revision: number): ModelKeyValue[] {
+  const live = new Map<string, ModelKeyValue>();
+  for (const event of events) {
+    if (event.revision > revision) break;
+    if (event.keyValue === undefined) live.delete(event.key);
+    else live.set(event.key, event.keyValue);
+  }
+  return [...live.values()].sort((a, b) => compareBytes(latin1(a.key), latin1(b.key)));
 }
 
 /** The event as mvcc would hand it to the watch room. */

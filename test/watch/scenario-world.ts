@@ -1,15 +1,19 @@
 import { EtcdError } from "../../src/base/errors.ts";
 import { parseKeyRange } from "../../src/base/key-range.ts";
-import type { Command, DeleteRangeCommand, PutCommand } from "../../src/machine/command.ts";
+import type { Command, DeleteRangeCommand, PutCommand, TxnOp } from "../../src/machine/command.ts";
 import type { OpenedReplica } from "../../src/replica/open-replica.ts";
 import { MemoryDisk } from "../../src/storage/memory-disk.ts";
+import type { ListingCursor } from "../../src/watch/lister.ts";
 import type { WatchId } from "../../src/watch/response-head.ts";
+import { joinRanges } from "../../src/watch/watch-range.ts";
 import type { WatchStream } from "../../src/watch/watch-stream.ts";
 import type { Position } from "../../src/watch/watcher.ts";
 import { openTestReplica } from "../support/test-replica.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
+import { HistoryRecorder } from "../support/watch-truth.ts";
 import { ModelClient, type SeenResponse } from "./model-client.ts";
 import { latin1 } from "./model-store.ts";
+import { rangeFields } from "./transcript.ts";
 
 /** Small bounds, so that a scenario reaches them with a few short values. */
 const RESPONSE_BYTES_MAX = 300;
@@ -24,6 +28,7 @@ const EVENTS_PER_STEP = 4;
  *   stream NAME [room=N]      opens a stream whose client lets N event messages wait
  *   room NAME N               changes that
  *   watch NAME key=K [end=K] [start=N] [id=N] [prev] [progress] [fragment] [noput] [nodelete]
+ *              [more=K or more=K..END]... [keysonly] [state] [latest] [reason]
  *   cancel NAME ID / progress NAME / tick NAME / close NAME
  *   read NAME                 shows what the client sees, and lets the stream drain
  *   put K V / delete K [END] / txn OP; OP; ...
@@ -40,6 +45,9 @@ export class ScenarioWorld {
   #timers = new ManualTimers();
   #opened: OpenedReplica;
   readonly #clients = new Map<string, ModelClient>();
+  /** Those whose stream is closed. */
+  readonly #left: ModelClient[] = [];
+  readonly #recorder = new HistoryRecorder();
   #answers: string[] = [];
   #isHeld = false;
 
@@ -55,6 +63,21 @@ export class ScenarioWorld {
     if (!this.#isHeld) this.#timers.settle();
     this.#opened.hub.checkInvariants();
     return [...this.#answers, ...shown];
+  }
+
+  /** Lets every client read to its end, and returns the promises that were broken. */
+  faults(): string[] {
+    for (const client of this.#clients.values()) client.room = Infinity;
+    for (let isQuiet = false; !isQuiet; ) {
+      this.#timers.settle();
+      isQuiet = [...this.#clients.values()].every((client) => client.read().length === 0);
+    }
+    const { truth } = this.#recorder;
+    const head = this.#opened.hub.head;
+    return [
+      ...this.#left.flatMap(({ transcript }) => transcript.faults(truth, undefined)),
+      ...[...this.#clients.values()].flatMap(({ transcript }) => transcript.faults(truth, head)),
+    ];
   }
 
   #dispatch(word: string, rest: readonly string[], line: string): string[] {
@@ -77,6 +100,7 @@ export class ScenarioWorld {
         return [];
       case "close":
         this.#stream(rest[0]).close();
+        this.#left.push(this.#client(rest[0]));
         this.#clients.delete(rest[0] ?? "");
         return [];
       case "read":
@@ -90,6 +114,7 @@ export class ScenarioWorld {
         this.#answers = [];
         return [];
       case "restart":
+        this.#left.push(...this.#clients.values());
         this.#clients.clear();
         this.#timers = new ManualTimers();
         this.#opened = this.#open();
@@ -138,14 +163,27 @@ export class ScenarioWorld {
     const value = (option: string): string | undefined =>
       options.find((given) => given.startsWith(`${option}=`))?.slice(option.length + 1);
     const has = (option: string): boolean => options.includes(option);
+    const range = parseKeyRange(bytes(value("key")), bytes(value("end")));
+    const more = options
+      .filter((given) => given.startsWith("more="))
+      .map((given) => given.slice("more=".length).split(".."))
+      .map(([key, end]) => parseKeyRange(bytes(key), bytes(end)));
+    const extras = {
+      keysOnly: has("keysonly"),
+      latestOnly: has("latest"),
+      deleteReason: has("reason"),
+    };
+    const hasExtras = Object.values(extras).some((wanted) => wanted);
     this.#stream(name).create({
       id: watchId(value("id")),
       interest: {
-        range: parseKeyRange(bytes(value("key")), bytes(value("end"))),
+        range: more.length === 0 ? range : joinRanges([range, ...more]),
         noPut: has("noput"),
         noDelete: has("nodelete"),
         prevKv: has("prev"),
+        ...(hasExtras ? { extras } : {}),
       },
+      state: has("state"),
       startRevision: Number(value("start") ?? 0),
       progressNotify: has("progress"),
       fragment: has("fragment"),
@@ -154,11 +192,40 @@ export class ScenarioWorld {
   }
 
   #propose(text: string): void {
-    this.#opened.replica.propose(toCommand(text), (outcome) => {
-      if (outcome instanceof EtcdError) this.#answers.push(`refused: ${outcome.message}`);
-      else if (outcome.kind === "compact") this.#answers.push(`compacted`);
-      else this.#answers.push(`revision ${outcome.revision}`);
+    const command = toCommand(text);
+    this.#opened.replica.propose(command, (outcome) => {
+      if (outcome instanceof EtcdError) {
+        this.#answers.push(`refused: ${outcome.message}`);
+        return;
+      }
+      this.#record(command, outcome.revision);
+      this.#answers.push(outcome.kind === "compact" ? "compacted" : `revision ${outcome.revision}`);
     });
+  }
+
+  #record(command: Command | TxnOp, revision: number): void {
+    const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
+    switch (command.kind) {
+      case "put":
+        this.#recorder.put(text(command.key), text(command.value), revision);
+        break;
+      case "delete-range": {
+        const { key = new Uint8Array(0), range_end: end } = rangeFields(command.range);
+        this.#recorder.delete(text(key), text(end ?? new Uint8Array(0)), revision);
+        break;
+      }
+      case "txn":
+        for (const op of command.success) this.#record(op, revision);
+        break;
+      case "compact":
+        this.#recorder.compact(command.revision);
+        for (const { transcript } of this.#clients.values()) {
+          transcript.noteCompaction(command.revision);
+        }
+        break;
+      default:
+        throw new Error(`no scenario has a ${command.kind}`);
+    }
   }
 
   #show(): string[] {
@@ -232,9 +299,19 @@ function positionText(position: Position): string {
       return "riding";
     case "cancelled":
       return "cancelled";
+    case "listing":
+      return `listing ${cursorText(position.listing.cursor)}`;
     default:
+      if (position.kind === "victim" && position.listing !== undefined) {
+        return `victim listing ${cursorText(position.listing)}`;
+      }
       return `${position.kind} next=${position.nextRevision}`;
   }
+}
+
+function cursorText({ revision, nextKey }: ListingCursor): string {
+  if (nextKey === undefined) return `at=${revision} complete`;
+  return `at=${revision} from=${Buffer.from(nextKey).toString("latin1")}`;
 }
 
 function responseText(response: SeenResponse): string {
@@ -251,6 +328,8 @@ function responseText(response: SeenResponse): string {
   if (response.compactRevision > 0) words.push(`compacted=${response.compactRevision}`);
   if (response.cancelReason !== "") words.push(`"${response.cancelReason}"`);
   if (response.fragment) words.push("fragment");
+  if (response.skipped) words.push("skipped");
+  if (response.stateComplete) words.push("state-complete");
   return [...words, ...events].join(" ");
 }
 

@@ -22,10 +22,12 @@ describe("watch scenarios", () => {
 });
 
 function runFile(text: string): string {
-  let world = new ScenarioWorld();
+  const worlds = [new ScenarioWorld()];
   const steps = text.trimEnd().split("\n\n");
   const shown = steps.map((step) => {
-    if (step.startsWith("==")) world = new ScenarioWorld();
+    if (step.startsWith("==")) worlds.push(new ScenarioWorld());
+    const world = worlds.at(-1);
+    if (world === undefined) throw new Error("every step has a world");
     const lines = step.split("\n");
     const end = lines.indexOf("----");
     const input = end < 0 ? lines : lines.slice(0, end);
@@ -33,5 +35,7 @@ function runFile(text: string): string {
     if (words.length === 0) return step;
     return [...input, "----", ...words.flatMap((line) => world.run(line))].join("\n");
   });
+  // Beyond what is written down, every watcher of every scenario saw the truth.
+  expect(worlds.flatMap((world) => world.faults())).toEqual([]);
   return `${shown.join("\n\n")}\n`;
 }
