@@ -7,6 +7,7 @@ import { FLAGS } from "./flag-table.ts";
 import { FlagError } from "./flag-values.ts";
 import { type Logger, newLogger } from "./logger.ts";
 import { type RunningServer, startServer } from "./server.ts";
+import { parseTopArguments, runTop, TOP_USAGE } from "./top.ts";
 
 /** Exit codes: of Go's flag package, and of sysexits(3) for a broken invariant. */
 const EXIT_BAD_FLAG = 2;
@@ -16,6 +17,11 @@ const EXIT_BROKEN = 70;
 await main();
 
 async function main(): Promise<void> {
+  const [command, ...rest] = process.argv.slice(2);
+  if (command !== undefined && /^[a-z]/.test(command)) {
+    await runCommand(command, rest);
+    return;
+  }
   // Started under etcd's name: then the folder is named as etcd would name it.
   const dataDirSuffix = process.env["VEDETTE_PROGRAM"] === "etcd" ? "etcd" : "vedette";
   let parsed: ParsedFlags;
@@ -31,6 +37,29 @@ async function main(): Promise<void> {
   if (parsed.kind === "version") process.stdout.write(versionText());
   else if (parsed.kind === "help") process.stdout.write(helpText());
   else await serve(parsed);
+}
+
+/** What is done instead of serving. */
+async function runCommand(command: string, args: readonly string[]): Promise<void> {
+  if (command !== "top") {
+    process.stderr.write(`vedette: no such command: ${command}; there is: top\n`);
+    process.exitCode = EXIT_BAD_FLAG;
+    return;
+  }
+  const screen = {
+    isTerminal: process.stdout.isTTY,
+    write: (text: string): void => void process.stdout.write(text),
+  };
+  try {
+    const options = parseTopArguments(args);
+    if (options === undefined) screen.write(TOP_USAGE);
+    else await runTop(options, screen);
+  } catch (error) {
+    if (error instanceof FlagError) {
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = EXIT_BAD_FLAG;
+    } else fail(startFailure(error));
+  }
 }
 
 async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" }>): Promise<void> {
@@ -143,6 +172,8 @@ function helpText(): string {
   const lines = FLAGS.filter((flag) => flag.aliasOf === undefined).map(
     (flag) => `  --${flag.name} '${flag.preset}'\n      ${flag.about}`,
   );
-  const intro = "Usage: vedette [flags]\n\nEvery flag can be set as ETCD_NAME_OF_FLAG too.\n";
+  const intro =
+    "Usage: vedette [flags]\n       vedette top [flags]\n\n" +
+    "Every flag can be set as ETCD_NAME_OF_FLAG too. `vedette top --help` tells of top.\n";
   return `${intro}\n${lines.join("\n")}\n`;
 }

@@ -1,14 +1,18 @@
 import { assert } from "../base/assert.ts";
 import type { Revision } from "../base/revision.ts";
 
-/** Groups whose times are kept at most: 64 KiB. */
-const GROUPS_MAX = 4096;
+/** Groups whose times are kept at most: 128 KiB. */
+const GROUPS_MAX = 8192;
+/** Groups may share a time that is wrong by this part of their age. */
+const TOLERANCE: number = 1 / 64;
+/** And by this much in any case. */
+const TOLERANCE_MS = 1;
 
 /**
- * When revisions became durable, one entry a group commit, in bounded memory: when it is full every
- * second entry is dropped, so that the newest groups have their own times and older ones share the
- * time of a neighbour, the coarser the older. At a steady pace the age of a revision is then told
- * at most 1/500 too long, never too short.
+ * When revisions became durable, in bounded memory: a time for each group commit, and, when there
+ * are too many, one time for several that are old enough for the difference not to matter. The age
+ * of a revision is told at most 1/64 or 1 ms too long, never too short. Of two neighbouring gaps at
+ * least one is wider than that, so fewer than 128 * ln(2^53) groups are left after each clearing.
  */
 export class CommitTimes {
   /** First revisions of groups, ascending, and when each group became durable. */
@@ -26,7 +30,8 @@ export class CommitTimes {
   note(first: Revision, nowMs: number): void {
     const last = this.#count - 1;
     assert(last < 0 || (this.#firsts[last] as number) < first, "groups come in order");
-    if (this.#count === GROUPS_MAX) this.#thin();
+    if (this.#count === GROUPS_MAX) this.#merge(nowMs);
+    assert(this.#count < GROUPS_MAX, "merging makes room");
     this.#firsts[this.#count] = first;
     this.#timesMs[this.#count] = nowMs;
     this.#count++;
@@ -44,12 +49,21 @@ export class CommitTimes {
     return low === 0 ? this.#openedAtMs : (this.#timesMs[low - 1] as number);
   }
 
-  /** Keeps the first of each pair. */
-  #thin(): void {
-    for (let i = 0; 2 * i < this.#count; i++) {
-      this.#firsts[i] = this.#firsts[2 * i] as number;
-      this.#timesMs[i] = this.#timesMs[2 * i] as number;
+  /**
+   * Gives a group the time of the one before where even the one behind it may have that time: what
+   * was merged into it earlier is younger than it, but older than the one behind.
+   */
+  #merge(nowMs: number): void {
+    const times = this.#timesMs;
+    let kept = 0;
+    for (let i = 1; i < this.#count; i++) {
+      const nextMs = i + 1 < this.#count ? (times[i + 1] as number) : nowMs;
+      const tolerated = Math.max(TOLERANCE_MS, (nowMs - nextMs) * TOLERANCE);
+      if (nextMs - (times[kept] as number) <= tolerated) continue;
+      kept++;
+      this.#firsts[kept] = this.#firsts[i] as number;
+      times[kept] = times[i] as number;
     }
-    this.#count = Math.ceil(this.#count / 2);
+    this.#count = kept + 1;
   }
 }
