@@ -40,7 +40,9 @@ export class Session {
   }
 
   static async start(kind: ServerKind, flags: readonly string[] = []): Promise<Session> {
-    const session = new Session(kind, await TestServer.start(kind, { flags }));
+    // Whatever a scenario is about: of ours, every watcher in it has to see the truth.
+    const audit = kind === "vedette";
+    const session = new Session(kind, await TestServer.start(kind, { flags, audit }));
     await session.#learnNames();
     return session;
   }
@@ -179,8 +181,8 @@ export class Session {
     this.#streams.clear();
     this.#client.close();
     if (!(await this.#server.stop())) throw new Error("the server did not stop by SIGTERM");
-    const { dataDir, port } = this.#server;
-    this.#server = await TestServer.start(this.#kind, { dataDir, port });
+    const { dataDir, port, audit } = this.#server;
+    this.#server = await TestServer.start(this.#kind, { dataDir, port, audit });
     this.#client = new RpcClient(this.#server.endpoint);
   }
 

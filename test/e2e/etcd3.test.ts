@@ -7,11 +7,12 @@ let server: TestServer;
 let client: Etcd3;
 
 beforeAll(async () => {
-  server = await TestServer.start("vedette");
+  server = await TestServer.start("vedette", { audit: true });
 });
 
 afterAll(async () => {
   await server.dispose();
+  expect(server.audit?.report().responses).toBeGreaterThanOrEqual(5);
 });
 
 beforeEach(() => {
@@ -116,7 +117,7 @@ describe("watch", () => {
   });
 
   it("goes on over restarts of the server, with no event lost or told twice", async () => {
-    let own = await TestServer.start("vedette");
+    let own = await TestServer.start("vedette", { audit: true });
     const follower = new Etcd3({ hosts: `http://${own.endpoint}` });
     try {
       const watcher = await follower.watch().prefix("r/").create();
@@ -143,14 +144,16 @@ describe("watch", () => {
         }
         writer.close();
         await until(expected.length);
-        const { dataDir, port } = own;
+        const { dataDir, port, audit } = own;
         await own.kill();
-        own = await TestServer.start("vedette", { dataDir, port });
+        own = await TestServer.start("vedette", { dataDir, port, audit });
       }
       await follower.put("r/last").value("x");
       await until(expected.length + 1);
       expect(seen).toEqual([...expected, "r/last"]);
       await watcher.cancel();
+      await own.stop();
+      expect(own.audit?.report().streams).toBeGreaterThanOrEqual(4);
     } finally {
       follower.close();
       await own.dispose();

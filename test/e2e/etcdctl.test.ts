@@ -102,10 +102,13 @@ function etcdctlTests(version: (typeof PEER_KINDS)[number]): void {
   let peer: TestServer;
   let ours: TestServer;
   beforeAll(async () => {
-    [peer, ours] = await Promise.all([TestServer.start(version), TestServer.start("vedette")]);
+    const audited = TestServer.start("vedette", { audit: true });
+    [peer, ours] = await Promise.all([TestServer.start(version), audited]);
   });
   afterAll(async () => {
     await Promise.all([peer.dispose(), ours.dispose()]);
+    // The audit has judged the watches of all tests below.
+    expect(ours.audit?.report().streams).toBeGreaterThanOrEqual(3);
   });
 
   async function both(args: readonly string[], input?: string): Promise<[string, string]> {

@@ -27,6 +27,8 @@ export function runEtcdctl(
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("latin1")));
     child.once("error", reject);
     child.once("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
+    // A command that needs no input may be gone before it could be written.
+    child.stdin.once("error", () => undefined);
     child.stdin.end(input);
   });
 }

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { builtServer } from "./built-server.ts";
+import { WatchAudit } from "./watch-audit.ts";
+import { WireTap } from "./wire-tap.ts";
 
 /** Which server a test talks to: ours, or a real etcd by its minor version. */
 export type ServerKind = "vedette" | "etcd-3.4" | "etcd-3.5";
@@ -33,8 +35,21 @@ export interface StartOptions {
   /** Start on this data folder and port again, instead of fresh ones. */
   readonly dataDir?: string;
   readonly port?: number;
+  /**
+   * Whether a tap stands before the server, and all watches are judged by the writes that passed
+   * it: `dispose` fails when a watcher did not see the truth. Or go on with the audit of the server
+   * that was on the same data folder before.
+   */
+  readonly audit?: boolean | WatchAudit | undefined;
   /** A compiled module that a server in Node loads first; it may talk over IPC, see `ask`. */
   readonly preload?: string;
+}
+
+interface Place {
+  readonly port: number;
+  readonly dataDir: string;
+  readonly tap: WireTap | undefined;
+  readonly audit: WatchAudit | undefined;
 }
 
 /** One server process with a data folder of its own. */
@@ -42,18 +57,18 @@ export class TestServer {
   readonly kind: ServerKind;
   readonly port: number;
   readonly dataDir: string;
+  readonly audit: WatchAudit | undefined;
+  readonly #tap: WireTap | undefined;
   readonly #process: ChildProcess;
   readonly #exited: Promise<NodeJS.Signals | null>;
   #log = "";
 
-  private constructor(
-    kind: ServerKind,
-    place: { readonly port: number; readonly dataDir: string },
-    child: ChildProcess,
-  ) {
+  private constructor(kind: ServerKind, place: Place, child: ChildProcess) {
     this.kind = kind;
     this.port = place.port;
     this.dataDir = place.dataDir;
+    this.audit = place.audit;
+    this.#tap = place.tap;
     this.#process = child;
     this.#exited = new Promise((resolve) => child.once("exit", (_, signal) => resolve(signal)));
     const keep = (chunk: Buffer): void => {
@@ -71,13 +86,17 @@ export class TestServer {
 
   /** Starts the process without waiting until it serves. */
   static async spawn(kind: ServerKind, options: StartOptions = {}): Promise<TestServer> {
-    const port = options.port ?? (await freePort());
+    const { audit = false } = options;
+    const own = await freePort();
+    const tap = audit === false ? undefined : await WireTap.open(own, options.port);
+    const port = tap?.port ?? options.port ?? own;
     const peerPort = await freePort();
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "vedette-test-"));
     const client = `http://127.0.0.1:${port}`;
+    const listen = tap === undefined ? client : `http://127.0.0.1:${own}`;
     const peer = `http://127.0.0.1:${peerPort}`;
     const flags = ["--name", "t", "--data-dir", dataDir];
-    flags.push("--listen-client-urls", client, "--advertise-client-urls", client);
+    flags.push("--listen-client-urls", listen, "--advertise-client-urls", client);
     flags.push("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer);
     flags.push("--initial-cluster", `t=${peer}`, ...(options.flags ?? []));
     const child = spawnBound(
@@ -85,7 +104,8 @@ export class TestServer {
       flags,
       options.preload !== undefined,
     );
-    return new TestServer(kind, { port, dataDir }, child);
+    const judge = audit === true ? new WatchAudit() : audit === false ? undefined : audit;
+    return new TestServer(kind, { port, dataDir, tap, audit: judge }, child);
   }
 
   get endpoint(): string {
@@ -126,18 +146,29 @@ export class TestServer {
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT_MS);
     const signal = await this.#exited;
     clearTimeout(timer);
+    await this.#closeTap();
     return signal !== "SIGKILL";
   }
 
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#exited;
+    await this.#closeTap();
+  }
+
+  /** Nothing more is heard of this server; its port is free for the next one. */
+  async #closeTap(): Promise<void> {
+    await this.#tap?.close();
+    this.audit?.hear(this.#tap?.messages.splice(0) ?? []);
   }
 
   /** Stops the server and removes its data folder. */
   async dispose(): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.stop();
+    await this.#closeTap();
     rmSync(this.dataDir, { recursive: true, force: true });
+    const faults = this.audit?.report().faults ?? [];
+    if (faults.length > 0) throw new Error(`watchers did not see the truth:\n${faults.join("\n")}`);
   }
 
   /** Waits until the server answers; fails when it ends or takes too long. */

@@ -115,17 +115,33 @@ function varint(value: bigint): Buffer {
  * that stands on the wire with its default value, which etcd's encoder never writes (K70).
  */
 export function decodeMessage(type: string, bytes: Uint8Array): Message {
+  return decode(type, bytes, true);
+}
+
+/** Decodes what any client may send: leaves out unknown fields, and defaults that are written. */
+export function decodeRequest(type: string, bytes: Uint8Array): Message {
+  return decode(type, bytes, false);
+}
+
+function decode(type: string, bytes: Uint8Array, isStrict: boolean): Message {
   const cursor = { bytes, at: 0 };
   const message: Message = {};
   const fact = messageFact(type);
   while (cursor.at < bytes.length) {
     const tag = Number(readVarint(cursor));
     const field = fact.byNumber.get(tag >>> 3);
+    if (field === undefined && !isStrict) {
+      skip(cursor, tag & 7);
+      continue;
+    }
     if (field === undefined) throw new Error(`${type} holds an unknown field ${tag >>> 3}`);
     if ((tag & 7) !== wireTypeOf(field.type)) throw new Error(`${type}.${field.name}: wire type`);
-    const value = readValue(field, cursor);
+    const value = readValue(field, cursor, isStrict);
     if (field.repeated) {
       message[field.name] = [...((message[field.name] as FieldValue[] | undefined) ?? []), value];
+    } else if (!isStrict) {
+      if (isDefault(value)) delete message[field.name];
+      else message[field.name] = value;
     } else {
       if (isDefault(value)) throw new Error(`${type}.${field.name}: a default on the wire`);
       if (field.name in message) throw new Error(`${type}.${field.name} stands there twice`);
@@ -167,7 +183,13 @@ function nextByte(cursor: Cursor): number {
   return byte;
 }
 
-function readValue(field: FieldFact, cursor: Cursor): FieldValue {
+function skip(cursor: Cursor, wireType: number): void {
+  const fixedBytes: Record<number, number> = { 1: 8, 5: 4 };
+  const length = fixedBytes[wireType] ?? Number(readVarint(cursor));
+  if (wireType !== 0) cursor.at += length;
+}
+
+function readValue(field: FieldFact, cursor: Cursor, isStrict: boolean): FieldValue {
   if (wireTypeOf(field.type) === 0) return scalar(field.type, readVarint(cursor));
   const length = Number(readVarint(cursor));
   const bytes = cursor.bytes.subarray(cursor.at, cursor.at + length);
@@ -175,7 +197,7 @@ function readValue(field: FieldFact, cursor: Cursor): FieldValue {
   cursor.at += length;
   if (field.type === "bytes") return bytes;
   if (field.type === "string") return Buffer.from(bytes).toString("utf8");
-  return decodeMessage(field.type, bytes);
+  return decode(field.type, bytes, isStrict);
 }
 
 function scalar(type: string, raw: bigint): FieldValue {

@@ -210,7 +210,7 @@ export class ScenarioWorld {
         this.#recorder.put(text(command.key), text(command.value), revision);
         break;
       case "delete-range": {
-        const { key = new Uint8Array(0), range_end: end } = rangeFields(command.range);
+        const { key, range_end: end } = rangeFields(command.range);
         this.#recorder.delete(text(key), text(end ?? new Uint8Array(0)), revision);
         break;
       }

@@ -1,0 +1,114 @@
+import { headerRevision, HistoryRecorder, type WriteMethod } from "./watch-truth.ts";
+import { type TranscriptEntry, validateWatch } from "./watch-validator.ts";
+import { decodeMessage, decodeRequest, type Message } from "./wire-codec.ts";
+import type { TappedCall, TappedMessage } from "./wire-tap.ts";
+
+const WRITES: ReadonlyMap<string, WriteMethod> = new Map([
+  ["/etcdserverpb.KV/Put", "Put"],
+  ["/etcdserverpb.KV/DeleteRange", "DeleteRange"],
+  ["/etcdserverpb.KV/Txn", "Txn"],
+]);
+const COMPACT = "/etcdserverpb.KV/Compact";
+const WATCH = "/etcdserverpb.Watch/Watch";
+
+interface Write {
+  readonly method: WriteMethod;
+  readonly request: Message;
+  readonly response: Message;
+}
+
+export interface AuditReport {
+  readonly streams: number;
+  readonly responses: number;
+  readonly writes: number;
+  readonly faults: readonly string[];
+}
+
+/**
+ * Judges every watch stream that passed a tap by the truth that follows from the writes that passed
+ * it. Clients leave when they like, so that what they did not wait for is not missed.
+ */
+export class WatchAudit {
+  readonly #requests = new Map<TappedCall, Buffer>();
+  readonly #writes: Write[] = [];
+  readonly #compactions: number[] = [];
+  readonly #streams = new Map<TappedCall, TranscriptEntry[]>();
+  readonly #faults: string[] = [];
+
+  /** Takes messages in the order in which they passed the tap. */
+  hear(messages: readonly TappedMessage[]): void {
+    for (const message of messages) {
+      try {
+        this.#take(message);
+      } catch (error) {
+        // What a client writes may be nonsense; then the server has to refuse it, and does not count.
+        if (message.from === "server") this.#faults.push(String(error));
+      }
+    }
+  }
+
+  report(): AuditReport {
+    const recorder = new HistoryRecorder();
+    const faults = [...this.#faults];
+    const changed = this.#writes
+      .filter(hasChanged)
+      .sort((one, other) => headerRevision(one.response) - headerRevision(other.response));
+    let revision = 1;
+    for (const { method, request, response } of changed) {
+      const before = recorder.changes.length;
+      recorder.write(method, request, response);
+      // A txn that only read has the revision of the write before it.
+      if (recorder.changes.length === before) continue;
+      if (headerRevision(response) !== ++revision) {
+        faults.push(`nobody was answered that he wrote revision ${revision}`);
+        revision = headerRevision(response);
+      }
+    }
+    for (const compacted of this.#compactions) recorder.compact(compacted);
+    const { truth } = recorder;
+    let responses = 0;
+    for (const transcript of this.#streams.values()) {
+      responses += transcript.filter((entry) => "received" in entry).length;
+      faults.push(...validateWatch({ truth, transcript, completeTo: undefined, isStrict: true }));
+    }
+    return { streams: this.#streams.size, responses, writes: changed.length, faults };
+  }
+
+  #take({ call, from, bytes }: TappedMessage): void {
+    if (call.path === WATCH) this.#watched(call, from, bytes);
+    const method = WRITES.get(call.path);
+    if (method === undefined && call.path !== COMPACT) return;
+    if (from === "client") {
+      this.#requests.set(call, bytes);
+      return;
+    }
+    const asked = this.#requests.get(call) ?? Buffer.alloc(0);
+    this.#requests.delete(call);
+    if (method === undefined) {
+      const { revision } = decodeRequest("CompactionRequest", asked);
+      this.#compactions.push(Number(revision ?? 0));
+      for (const transcript of this.#streams.values()) {
+        transcript.push({ compacted: Number(revision ?? 0) });
+      }
+      return;
+    }
+    const request = decodeRequest(`${method}Request`, asked);
+    this.#writes.push({ method, request, response: decodeMessage(`${method}Response`, bytes) });
+  }
+
+  #watched(call: TappedCall, from: "client" | "server", bytes: Buffer): void {
+    let transcript = this.#streams.get(call);
+    if (transcript === undefined) {
+      // What was compacted before the stream began is known to its client as well.
+      transcript = this.#compactions.slice(-1).map((compacted) => ({ compacted }));
+      this.#streams.set(call, transcript);
+    }
+    if (from === "client") transcript.push({ sent: decodeRequest("WatchRequest", bytes) });
+    else transcript.push({ received: decodeMessage("WatchResponse", bytes) });
+  }
+}
+
+/** Whether it made a revision; of a txn that is found out by what it does. */
+function hasChanged({ method, response }: Write): boolean {
+  return method !== "DeleteRange" || Number(response["deleted"] ?? 0) > 0;
+}
