@@ -1,16 +1,21 @@
-import { copyBytes } from "../base/bytes.ts";
 import { GrpcCode } from "../base/errors.ts";
 import { every } from "../base/every.ts";
-import { parseKeyRange } from "../base/key-range.ts";
 import type { Random, Timers } from "../base/outside.ts";
 import type { EventSink } from "../watch/event-sink.ts";
 import type { WatchHub } from "../watch/hub.ts";
-import type { WatchId } from "../watch/response-head.ts";
-import type { CreateRequest, WatchStream } from "../watch/watch-stream.ts";
+import type { WatchStream } from "../watch/watch-stream.ts";
 import type { Method, StreamCall, StreamHandler } from "./call.ts";
 import { decodeWatchRequest } from "./proto/decode-requests.ts";
-import type { WatchCreateRequest } from "./proto/messages-key-value.ts";
+import type { WatchCreateRequest, WatchRequest } from "./proto/messages-key-value.ts";
+import { decodeWatchExtensions, type WatchCreateExtensions } from "./proto/watch-extensions.ts";
 import { undecodableText } from "./unary.ts";
+import {
+  parseCreate,
+  parseWatchHeader,
+  toWatchId,
+  WATCH_HEADER,
+  type WatchDefaults,
+} from "./watch-create.ts";
 
 export interface WatchOptions {
   readonly hub: WatchHub;
@@ -20,24 +25,38 @@ export interface WatchOptions {
   readonly progressIntervalMs: number;
 }
 
-const FILTER_NO_PUT = 0;
-const FILTER_NO_DELETE = 1;
-/** Names every key from the smallest on: what an empty key stands for (W6). */
-const SMALLEST_KEY: Uint8Array = Uint8Array.of(0);
+/** A call that was over before it had begun. */
+const OVER: StreamHandler = {
+  message: () => undefined,
+  halfClosed: () => undefined,
+  cancelled: () => undefined,
+  drained: () => undefined,
+};
 
 /** The Watch service: one stream a call, any number of watchers on it. */
 export function watchMethod(options: WatchOptions): Method {
-  return { kind: "stream", open: (call): StreamHandler => new WatchCall(call, options) };
+  return {
+    kind: "stream",
+    open: (call): StreamHandler => {
+      const defaults = parseWatchHeader(call.header(WATCH_HEADER));
+      if (typeof defaults !== "string") return new WatchCall(call, options, defaults);
+      call.end(GrpcCode.invalidArgument, defaults);
+      return OVER;
+    },
+  };
 }
 
 /** One client's Watch call: its requests go to the hub's stream, whose answers go to the call. */
 class WatchCall implements StreamHandler {
   readonly #call: StreamCall;
   readonly #stream: WatchStream;
+  readonly #defaults: WatchDefaults;
   readonly #cancelTick: () => void;
 
-  constructor(call: StreamCall, { hub, timers, random, progressIntervalMs }: WatchOptions) {
+  constructor(call: StreamCall, options: WatchOptions, defaults: WatchDefaults) {
+    const { hub, timers, random, progressIntervalMs } = options;
     this.#call = call;
+    this.#defaults = defaults;
     // Whoever authenticates streams says here whose they are.
     this.#stream = hub.open(new CallSink(call), { peer: call.peer, user: "" });
     // One period for the life of the stream, spread so that streams do not tick together (O6g).
@@ -48,9 +67,11 @@ class WatchCall implements StreamHandler {
   }
 
   message(bytes: Uint8Array): void {
-    let request: ReturnType<typeof decodeWatchRequest>;
+    let request: WatchRequest;
+    let extensions: WatchCreateExtensions | undefined;
     try {
       request = decodeWatchRequest(bytes);
+      extensions = decodeWatchExtensions(bytes);
     } catch (error) {
       const text = undecodableText(error);
       this.cancelled();
@@ -62,7 +83,7 @@ class WatchCall implements StreamHandler {
     if (union === undefined) return;
     switch (union.kind) {
       case "createRequest":
-        this.#stream.create(parseCreate(union.value));
+        this.#create(union.value, extensions);
         break;
       case "cancelRequest":
         this.#stream.cancel(toWatchId(union.value.watchId));
@@ -73,6 +94,12 @@ class WatchCall implements StreamHandler {
     }
     // A client that does not read the answers may not make more of them.
     if (!this.#call.writable) this.#call.pauseRequests(true);
+  }
+
+  #create(request: WatchCreateRequest, extensions: WatchCreateExtensions | undefined): void {
+    const create = parseCreate(request, extensions, this.#defaults);
+    if (typeof create === "string") this.#stream.refuse(create);
+    else this.#stream.create(create);
   }
 
   /** W35: the watch goes on; only the connection's end ends it. */
@@ -104,26 +131,4 @@ class CallSink implements EventSink {
   control(message: Uint8Array): void {
     this.#call.send(message);
   }
-}
-
-/** The bytes are copied: a watch outlives its request. */
-function parseCreate(request: WatchCreateRequest): CreateRequest {
-  const key = request.key.length === 0 ? SMALLEST_KEY : copyBytes(request.key);
-  return {
-    id: toWatchId(request.watchId),
-    interest: {
-      range: parseKeyRange(key, copyBytes(request.rangeEnd)),
-      noPut: request.filters.includes(FILTER_NO_PUT),
-      noDelete: request.filters.includes(FILTER_NO_DELETE),
-      prevKv: request.prevKv,
-    },
-    startRevision: request.startRevision,
-    progressNotify: request.progressNotify,
-    fragment: request.fragment,
-  };
-}
-
-/** Small ids are numbers, so that equal ids are equal keys of a map. */
-export function toWatchId(id: bigint): WatchId {
-  return id >= 0n && id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : id;
 }

@@ -18,7 +18,7 @@ import type {
   WatcherTotals,
 } from "./proto/messages-watchers.ts";
 import { decodeOrFail, failWith } from "./unary.ts";
-import { toWatchId } from "./watch.ts";
+import { toWatchId } from "./watch-create.ts";
 import {
   CLASSES_SHOWN_MAX,
   type WatcherDirectory,

@@ -35,3 +35,5 @@ export const WATCH_EVENTS_PER_STEP = 4096;
 export const WATCHERS_PER_STREAM_MAX = 100_000;
 /** Watchers of the whole server; more are refused with a reason. */
 export const WATCHERS_TOTAL_MAX = 2_000_000;
+/** Ranges that one watch may name beside its key and range_end; with more it is refused. */
+export const WATCH_RANGES_MAX = 256;

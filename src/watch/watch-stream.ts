@@ -76,7 +76,7 @@ export class WatchStream {
     assert(!this.#closed, "a closed stream gets no requests");
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
-      this.#control(NO_WATCH_ID, { created: true, canceled: true, cancelReason: refusal });
+      this.refuse(refusal);
       return;
     }
     const id = request.id === 0 ? this.#chooseId() : request.id;
@@ -93,6 +93,11 @@ export class WatchStream {
     this.#control(id, { created: true });
     if (request.state === true) this.#hub.startWithState(watcher);
     else this.#hub.start(watcher, request.startRevision);
+  }
+
+  /** Answers a create that asks for what cannot be (W8). */
+  refuse(reason: string): void {
+    this.#control(NO_WATCH_ID, { created: true, canceled: true, cancelReason: reason });
   }
 
   /** Cancels a watcher; an unknown id gets no answer (W33, W34). */
