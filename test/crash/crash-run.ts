@@ -1,5 +1,6 @@
 import { SeededRandom } from "../support/random.ts";
 import { type ServerKind, TestServer } from "../support/servers.ts";
+import { CrashAudit } from "./crash-audit.ts";
 import { CrashChecker, EventRecord } from "./crash-checker.ts";
 import { HistoryReader, Watchers } from "./crash-watchers.ts";
 import { Writers } from "./crash-writers.ts";
@@ -29,6 +30,8 @@ export interface CrashReport {
   readonly revisions: number;
   readonly compacted: number;
   readonly watchedEvents: number;
+  /** Watch responses that were looked at in full. */
+  readonly audited: number;
   readonly seconds: number;
   readonly restartMsMedian: number;
   readonly writesPerSecond: number;
@@ -40,6 +43,7 @@ const UP_MS_MIN = 20;
 const UP_MS_MAX = 600;
 /** One restart of this many is itself killed before the server is ready. */
 const KILL_WHILE_STARTING = 5;
+const VIOLATIONS_MAX = 20;
 /** Watchers that have not caught up by then never will. */
 const LEVEL_TIMEOUT_MS = 60_000;
 
@@ -60,6 +64,7 @@ class CrashRun {
   readonly #options: CrashOptions;
   readonly #random: SeededRandom;
   readonly #checker: CrashChecker;
+  readonly #audit: CrashAudit;
   readonly #writers: Writers;
   readonly #watchers: Watchers;
   readonly #restarts: number[] = [];
@@ -73,8 +78,12 @@ class CrashRun {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
     this.#checker = new CrashChecker(prefixes);
+    this.#audit = new CrashAudit({
+      valueBytes: options.valueBytes,
+      isStrict: options.server === "vedette",
+    });
     this.#writers = new Writers(this.#checker, options);
-    this.#watchers = new Watchers(this.#checker, prefixes);
+    this.#watchers = new Watchers(this.#checker, this.#audit, prefixes);
   }
 
   async all(): Promise<CrashReport> {
@@ -100,6 +109,8 @@ class CrashRun {
     await this.#watchers.untilLevel(LEVEL_TIMEOUT_MS);
     await this.#confirm(server);
     this.#checker.finish();
+    const { historyRevision } = this.#checker;
+    this.#audit.judge({ completeTo: historyRevision, resumedFrom: historyRevision });
     return this.#report(performance.now() - began);
   }
 
@@ -112,6 +123,7 @@ class CrashRun {
   /** Judges what the server has, and lets watchers and writers in. */
   async #attach(server: TestServer): Promise<void> {
     await this.#read(server);
+    this.#audit.judge({ resumedFrom: this.#watchers.resumedFrom });
     await this.#watchers.connect(server.port);
     await this.#writers.connect(server.port);
   }
@@ -148,9 +160,10 @@ class CrashRun {
   async #read(server: TestServer): Promise<void> {
     const reader = await HistoryReader.open(server.port);
     const head = await reader.head();
-    await reader.read(this.#checker.historyRevision + 1, head, (event) =>
-      this.#checker.history(event),
-    );
+    await reader.read(this.#checker.historyRevision + 1, head, (event) => {
+      this.#checker.history(event);
+      this.#audit.history(event);
+    });
     this.#checker.restarted(head);
     this.#checker.stored(await reader.stored());
     reader.close();
@@ -165,6 +178,7 @@ class CrashRun {
     this.#checker.compacting();
     const reader = await HistoryReader.open(server.port);
     await reader.compact(this.#checker.compacted);
+    this.#audit.compacted(this.#checker.compacted);
     reader.close();
   }
 
@@ -189,10 +203,11 @@ class CrashRun {
       revisions: this.#checker.historyRevision,
       compacted: this.#checker.compacted,
       watchedEvents: this.#checker.watchedEvents,
+      audited: this.#audit.responses,
       seconds: Math.round(elapsedMs / 100) / 10,
       restartMsMedian: Math.round(restarts[restarts.length >> 1] ?? 0),
       writesPerSecond: Math.round((this.#writers.acknowledged * 1000) / this.#writingMs),
-      violations: this.#checker.violations,
+      violations: [...this.#checker.violations, ...this.#audit.faults].slice(0, VIOLATIONS_MAX),
     };
   }
 }

@@ -8,27 +8,34 @@ import {
   visitWatchResponse,
   watchCreateRequest,
 } from "../support/fast-messages.ts";
+import { encodeMessage, type Message } from "../support/wire-codec.ts";
+import type { CrashAudit } from "./crash-audit.ts";
 import type { CrashChecker, SeenEvent } from "./crash-checker.ts";
 
 const CONNECTIONS = 4;
 const WATCH = "/etcdserverpb.Watch/Watch";
-/** A WatchRequest with an empty progress_request = 3. */
-const PROGRESS_REQUEST: Buffer = Buffer.from([26, 0]);
 const READ_TIMEOUT_MS = 60_000;
 
 /** Watchers on prefixes, one stream each, that resume behind the last revision they saw. */
 export class Watchers {
   readonly #checker: CrashChecker;
+  readonly #audit: CrashAudit;
   readonly #prefixes: readonly string[];
   #connections: FastConnection[] = [];
   #streams: (FastStream | undefined)[] = [];
   /** The newest progress that each watcher was told. */
   readonly #progress: number[];
 
-  constructor(checker: CrashChecker, prefixes: readonly string[]) {
+  constructor(checker: CrashChecker, audit: CrashAudit, prefixes: readonly string[]) {
     this.#checker = checker;
+    this.#audit = audit;
     this.#prefixes = prefixes;
     this.#progress = prefixes.map(() => 0);
+  }
+
+  /** The lowest revision that a watcher resumes from. */
+  get resumedFrom(): number {
+    return Math.min(...this.#prefixes.map((_, index) => this.#checker.resumeFrom(index)));
   }
 
   async connect(port: number): Promise<void> {
@@ -40,9 +47,10 @@ export class Watchers {
         message: (bytes) => this.#take(index, bytes),
         ended: () => undefined,
       });
-      const end = `${prefix.slice(0, -1)}0`;
-      const from = this.#checker.resumeFrom(index);
-      stream?.send(watchCreateRequest(Buffer.from(prefix), Buffer.from(end), from));
+      const range = { key: Buffer.from(prefix), range_end: Buffer.from(`${prefix.slice(0, -1)}0`) };
+      const start_revision = this.#checker.resumeFrom(index);
+      const prev = this.#isAudited(index) ? { prev_kv: true } : {};
+      this.#send(index, stream, { create_request: { ...range, start_revision, ...prev } });
       return stream;
     });
   }
@@ -58,7 +66,7 @@ export class Watchers {
     while (this.#streams.some((_, index) => isBehind(index))) {
       if (Date.now() > deadline) throw new Error(`some watcher never gets to ${revision}`);
       this.#streams.forEach((stream, index) => {
-        if (isBehind(index)) stream?.send(PROGRESS_REQUEST);
+        if (isBehind(index)) this.#send(index, stream, { progress_request: {} });
       });
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -80,7 +88,18 @@ export class Watchers {
     for (const connection of this.#connections) connection.close();
   }
 
+  /** One watcher a prefix is looked at in full: all of a prefix are served alike. */
+  #isAudited(index: number): boolean {
+    return this.#prefixes.indexOf(this.#prefixes[index] ?? "") === index;
+  }
+
+  #send(index: number, stream: FastStream | undefined, request: Message): void {
+    if (this.#isAudited(index)) this.#audit.sent(index, request);
+    stream?.send(encodeMessage("WatchRequest", request));
+  }
+
   #take(index: number, bytes: Buffer): void {
+    if (this.#isAudited(index)) this.#audit.received(index, bytes);
     let progress = 0;
     visitWatchResponse(bytes, {
       response: ({ created, canceled, revision }) => {

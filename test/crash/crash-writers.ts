@@ -2,6 +2,7 @@ import { FastConnection } from "../support/fast-client.ts";
 import { deleteRequest, headerRevision, putRequest, txnOfPuts } from "../support/fast-messages.ts";
 import { FieldWalker } from "../support/fast-messages.ts";
 import { SeededRandom } from "../support/random.ts";
+import { writtenValue } from "./crash-audit.ts";
 import type { CrashChecker, Write } from "./crash-checker.ts";
 
 const CONNECTIONS = 4;
@@ -120,8 +121,7 @@ function encodeWrite(
   if (write.kind === "delete") {
     return { path: "/etcdserverpb.KV/DeleteRange", request: deleteRequest(first) };
   }
-  const value = Buffer.alloc(valueBytes, ".");
-  value.write(`${id};`);
+  const value = Buffer.from(writtenValue(id, valueBytes));
   if (keys.length === 1) return { path: "/etcdserverpb.KV/Put", request: putRequest(first, value) };
   return { path: "/etcdserverpb.KV/Txn", request: txnOfPuts(keys, value) };
 }

@@ -20,4 +20,5 @@ test("three kills lose nothing, repeat nothing and invent nothing", async () => 
   expect(report.kills).toBe(3);
   expect(report.acknowledged).toBeGreaterThan(0);
   expect(report.watchedEvents).toBeGreaterThan(report.acknowledged);
+  expect(report.audited).toBeGreaterThan(100);
 });

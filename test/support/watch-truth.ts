@@ -69,7 +69,7 @@ export type WriteMethod = "Put" | "DeleteRange" | "Txn";
 
 /** The history as it follows from writes that succeeded, told in the order of their revisions. */
 export class HistoryRecorder {
-  readonly changes: Change[] = [];
+  changes: Change[] = [];
   readonly compactions: number[] = [];
   readonly #live = new Map<string, Change>();
 
@@ -114,6 +114,17 @@ export class HistoryRecorder {
 
   compact(revision: number): void {
     this.compactions.push(revision);
+  }
+
+  /** Forgets what came before this revision, but for the state that it left. */
+  forget(before: number): void {
+    const states = new Map<string, Change>();
+    for (const change of this.changes) {
+      if (change.modRevision < before) states.set(change.key, change);
+    }
+    this.changes = this.changes.filter(
+      (change) => change.modRevision >= before || states.get(change.key) === change,
+    );
   }
 
   /** A write as it was asked for, and the answer to it, which says at which revision it happened. */
