@@ -35,8 +35,8 @@ describe("arguments of top", () => {
     ["extra", "vedette top: no such flag: extra"],
     ["--once=no", "vedette top: no such flag: --once=no"],
     ["--limit", "vedette top: --limit needs a value"],
-    ["--limit 0", "vedette top: --limit is from 1 to 1000"],
-    ["--limit 1001", "vedette top: --limit is from 1 to 1000"],
+    ["--limit 0", "vedette top: --limit is from 1 to 500"],
+    ["--limit 501", "vedette top: --limit is from 1 to 500"],
     ["--interval 9ms", "vedette top: --interval is a time like 2s, at least 100ms"],
     ["--endpoint https://x:1", 'vedette top: --endpoint "https://x:1" is no http URL'],
   ])("%s is refused", (line, text) => {

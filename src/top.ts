@@ -21,7 +21,7 @@ export interface TopScreen {
 }
 
 const LIMIT_DEFAULT = 20;
-const LIMIT_MAX = 1000;
+const LIMIT_MAX = 500;
 const INTERVAL_LEAST_MS = 100;
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Cursor home, and all below it cleared. */

@@ -12,7 +12,7 @@ export interface WatcherDirectoryOptions {
 }
 
 /** Watchers that one answer shows at most: what can be put together within a turn. */
-export const WATCHERS_SHOWN_MAX = 1000;
+export const WATCHERS_SHOWN_MAX = 500;
 /** Classes that one answer shows at most. */
 export const CLASSES_SHOWN_MAX = 1000;
 /** Watchers that a survey looks at in one turn of the event loop: about a millisecond. */

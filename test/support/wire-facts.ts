@@ -84,6 +84,21 @@ RangeStreamResponse: range_response=1 RangeResponse
 DowngradeInfo: enabled=1 bool, targetVersion=2 string
 HealthCheckRequest: service=1 string
 HealthCheckResponse: status=1 ServingStatus
+WatcherRange: key=1 bytes, range_end=2 bytes
+WatcherStatus: stream_id=1 int64, watch_id=2 int64, client=3 string, user=4 string,
+  ranges=5 []WatcherRange, options=6 []string, position=7 string, next_revision=8 int64,
+  lag_revisions=9 int64, lag_bytes=10 int64, lag_bytes_estimated=11 bool, lag_ms=12 int64,
+  cause=13 string, created_at_ms=14 int64
+WatcherListRequest: limit=1 int64, position=2 string, key=3 bytes
+WatcherListResponse: header=1 ResponseHeader, watchers=2 []WatcherStatus, matched=3 int64
+WatcherCancelRequest: stream_id=1 int64, watch_id=2 int64, reason=3 string
+WatcherCancelResponse: header=1 ResponseHeader
+WatcherTotals: watchers=1 int64, behind=2 int64, lag_revisions_sum=3 int64, lag_revisions_max=4 int64
+WatcherPositionTotals: position=1 string, totals=2 WatcherTotals
+WatcherClassTotals: ranges=1 []WatcherRange, options=2 []string, totals=3 WatcherTotals
+WatcherSummaryRequest: classes=1 int64
+WatcherSummaryResponse: header=1 ResponseHeader, streams=2 int64, totals=3 WatcherTotals,
+  positions=4 []WatcherPositionTotals, class_count=5 int64, classes=6 []WatcherClassTotals
 `;
 
 /** Enum values, `NAME=number`. */
@@ -122,4 +137,7 @@ Hash /etcdserverpb.Maintenance/Hash HashRequest HashResponse
 HashKV /etcdserverpb.Maintenance/HashKV HashKVRequest HashKVResponse
 MoveLeader /etcdserverpb.Maintenance/MoveLeader MoveLeaderRequest MoveLeaderResponse
 HealthCheck /grpc.health.v1.Health/Check HealthCheckRequest HealthCheckResponse
+WatcherList /vedette.v1.Watchers/List WatcherListRequest WatcherListResponse
+WatcherCancel /vedette.v1.Watchers/Cancel WatcherCancelRequest WatcherCancelResponse
+WatcherSummary /vedette.v1.Watchers/Summary WatcherSummaryRequest WatcherSummaryResponse
 `;
