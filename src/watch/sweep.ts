@@ -14,6 +14,11 @@ import { type Position, SYNCED, type Watcher } from "./watcher.ts";
  * between which writers and synced watchers have their turn.
  */
 const SENT_BYTES_PER_STEP = 2 * 1024 * 1024;
+/**
+ * Bytes of events in one stretch, but for a single larger revision: a response that fits one DATA
+ * frame costs both sides the least, and on one stream others are not kept waiting.
+ */
+const STRETCH_BYTES_MAX = 124 * 1024;
 /** Events in the first stretch, when nothing is known of how many want them. */
 const STRETCH_EVENTS_START = 16;
 
@@ -189,7 +194,10 @@ export class Sweep {
   /** As many of the block's events from `#at` on as one step may take, revisions whole. */
   #cut(block: EventBlock, blockEnd: Revision): Reading {
     const from = block.indexOf(this.#at);
-    let to = Math.min(block.count, from + this.#stretchEvents);
+    const countEnd = Math.min(block.count, from + this.#stretchEvents);
+    const bytesEnd = block.start(from) + STRETCH_BYTES_MAX;
+    let to = Math.min(countEnd, from + 1);
+    while (to < countEnd && block.start(to + 1) <= bytesEnd) to++;
     while (to < block.count && to > 0 && block.revision(to) === block.revision(to - 1)) to++;
     return { block, from, to, end: to < block.count ? block.revision(to) : blockEnd };
   }
