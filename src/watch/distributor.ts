@@ -8,7 +8,7 @@ import type { History } from "./history.ts";
 import { Piece } from "./piece.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { Audience, AudienceKind, ClassIndex, WatchClass } from "./watch-class.ts";
-import { NOT_WAITING, type Watcher } from "./watcher.ts";
+import { NOT_WAITING, type Position, type Watcher } from "./watcher.ts";
 
 export interface DistributorOptions {
   readonly head: ResponseHead;
@@ -164,10 +164,10 @@ export class Distributor {
     while (entry !== -1) {
       entry = this.#cutPiece(piece, block, entry, form);
       piece.headerRevision = entry === -1 ? through : block.revision(this.#eventOf(entry)) - 1;
-      if (piece.lastSkip > 0) noteSkips(audience, piece.lastSkip);
-      if (piece.count === 0) continue;
-      piece.body = this.#encoder.encode(piece, block);
-      this.#offerToAll(audience, piece, block);
+      if (piece.count > 0) {
+        piece.body = this.#encoder.encode(piece, block);
+        this.#offerToAll(audience, piece, block);
+      } else for (const watcher of audience.watchers) noteSkip(watcher, piece.lastSkip);
     }
   }
 
@@ -177,6 +177,7 @@ export class Distributor {
   #cutPiece(piece: Piece, block: EventBlock, firstEntry: number, form: EventForm): number {
     const bytesMax = this.#options.responseBytesMax;
     piece.clear();
+    piece.fromRevision = block.revision(this.#eventOf(firstEntry));
     let entry = firstEntry;
     while (entry !== -1) {
       const revision = block.revision(this.#eventOf(entry));
@@ -211,7 +212,8 @@ export class Distributor {
     // Backwards: a refused watcher gives its seat to the last one, which has been served already.
     for (let i = watchers.length - 1; i >= 0; i--) {
       const watcher = watchers[i] as Watcher;
-      const { position } = watcher;
+      const { position, skipped } = watcher;
+      if (piece.lastSkip > 0) noteSkip(watcher, piece.lastSkip);
       let first = 0;
       if (position.kind === "riding" && position.boarded > firstRevision) {
         if (position.boarded > lastRevision) continue;
@@ -223,7 +225,11 @@ export class Distributor {
         watcher.skipped = false;
         this.eventsSent += piece.count - first;
         this.eventBytesSent += piece.bytes - piece.offset(first);
-      } else refused(watcher, block.revision(piece.event(first)));
+      } else {
+        // What was skipped here is met again, and said then.
+        watcher.skipped = skipped;
+        refused(watcher, cursorOf(position, piece, block.revision(piece.event(first))));
+      }
     }
   }
 
@@ -276,13 +282,17 @@ export class Distributor {
   }
 }
 
-/** Those for whom a skipped change was meant: whoever boarded above it has not missed it. */
-function noteSkips({ watchers }: Audience, lastSkip: number): void {
-  for (const watcher of watchers) {
-    const { position } = watcher;
-    assert(position.kind === "riding", "nobody who is level skips a change");
-    if (position.boarded <= lastSkip) watcher.skipped = true;
-  }
+/** A change is skipped for a rider unless it boarded above it. */
+function noteSkip(watcher: Watcher, lastSkip: number): void {
+  const { position } = watcher;
+  assert(position.kind === "riding", "nobody who is level skips a change");
+  if (position.boarded <= lastSkip) watcher.skipped = true;
+}
+
+/** The first revision not taken: of the event refused, or lower when some were skipped before. */
+function cursorOf(position: Position, piece: Piece, refused: Revision): Revision {
+  if (piece.lastSkip === 0 || position.kind !== "riding") return refused;
+  return position.boarded > piece.fromRevision ? position.boarded : piece.fromRevision;
 }
 
 /** Sends a message that may not be refused. */

@@ -1,4 +1,4 @@
-import type { Revision } from "../base/revision.ts";
+import { FIRST_REVISION, type Revision } from "../base/revision.ts";
 import type { EventParts } from "./body-encoder.ts";
 import type { EventBlock } from "./event-block.ts";
 
@@ -8,6 +8,8 @@ export class Piece {
   bytes = 0;
   body: Uint8Array = new Uint8Array(0);
   headerRevision = 0;
+  /** The first revision that it is about, be it only to skip. */
+  fromRevision: Revision = FIRST_REVISION;
   /** The newest revision of which something is left out here, because it is outdated; 0 = none. */
   lastSkip = 0;
   /** Whether every event is sent as it stands in the block. */

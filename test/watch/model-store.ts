@@ -2,6 +2,7 @@ import { compareBytes } from "../../src/base/bytes.ts";
 import { type KeyRange, rangeContains } from "../../src/base/key-range.ts";
 import { toRevision, type Revision } from "../../src/base/revision.ts";
 import { WireWriter } from "../../src/base/wire.ts";
+import type { DeleteReason } from "../../src/mvcc/change.ts";
 import type { StateSlice } from "../../src/mvcc/state-slice.ts";
 import type { EventSource } from "../../src/watch/event-block.ts";
 import type { History, HistoryEvent } from "../../src/watch/history.ts";
@@ -17,7 +18,7 @@ export interface ModelKeyValue {
 
 export type ModelOp =
   | { readonly kind: "put"; readonly key: string; readonly value: string }
-  | { readonly kind: "delete"; readonly key: string };
+  | { readonly kind: "delete"; readonly key: string; readonly reason?: DeleteReason };
 
 /** One change as a list entry: all that a correct watch can say of it. */
 export interface ModelEvent {
@@ -27,6 +28,7 @@ export interface ModelEvent {
   readonly keyValue: ModelKeyValue | undefined;
   /** State of the key before the whole revision. */
   readonly previous: ModelKeyValue | undefined;
+  readonly deleteReason?: DeleteReason;
 }
 
 /**
@@ -59,7 +61,8 @@ export class ModelStore implements History {
         events.push({ type: "put", revision, key: op.key, keyValue, previous });
       } else if (live !== undefined) {
         this.#live.delete(op.key);
-        events.push({ type: "delete", revision, key: op.key, keyValue: undefined, previous });
+        const { key, reason: deleteReason = "request" } = op;
+        events.push({ type: "delete", revision, key, keyValue: undefined, previous, deleteReason });
       }
     }
     if (events.length === 0) return undefined;
@@ -131,6 +134,7 @@ export function toSource(event: ModelEvent, withPrevious: boolean): EventSource 
       keyValue ?? { key: event.key, value: "", create: 0, mod: event.revision, version: 0 },
     ),
     isCreate: keyValue?.create === event.revision,
+    deleteReason: event.deleteReason,
     previous: withPrevious && previous !== undefined ? encodeKeyValue(previous) : undefined,
   };
 }
