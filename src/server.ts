@@ -60,18 +60,22 @@ const DRAIN_MS = 7000;
  *   nothing is left open then
  */
 export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
-  const logSync = new Histogram(LATENCY_BUCKETS_SECONDS);
-  const delivery = new DeliveryLatency(realClock);
   const disk = await openDisk(options.dataDir);
   const { promise: failed, resolve: fail } = newDeferred<Error>();
+  const hooks: Hooks = {
+    log,
+    fail,
+    logSync: new Histogram(LATENCY_BUCKETS_SECONDS),
+    delivery: new DeliveryLatency(realClock),
+  };
   let opened: OpenedReplica;
   try {
-    opened = open(options, disk, { log, fail, logSync, delivery });
+    opened = open(options, disk, hooks);
   } catch (error) {
     await callback((done) => disk.close(done));
     throw error;
   }
-  const { replica, hub, machine, identity } = opened;
+  const { replica, identity } = opened;
   const clients: Front = { listeners: [], urls: [] };
   const metrics: Front = { listeners: [], urls: [] };
   const clientUrls = clients.urls;
@@ -84,11 +88,41 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     // The log gives up the folder itself, as the last thing it does.
     await callback((done) => opened.log.close(done));
   };
+  const { methods, http } = answers(options, opened, hooks, clients);
+  try {
+    const serve = { options, http, delivery: hooks.delivery };
+    await listenAt(options.listenClientUrls, clients, () => newListener({ ...serve, methods }));
+    await listenAt(options.listenMetricsUrls, metrics, () => {
+      return newListener({ ...serve, methods: new Map() });
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    clientUrls,
+    dataDir: options.dataDir,
+    memberId: identity.memberId,
+    clusterId: identity.clusterId,
+    failed,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** All that clients can ask for, by gRPC and by plain HTTP. */
+function answers(
+  options: ServerOptions,
+  { replica, hub, machine, identity }: OpenedReplica,
+  { logSync, delivery }: Hooks,
+  clients: Front,
+): { methods: MethodTable; http: HttpHandler } {
+  const { advertiseClientUrls } = options;
   const member = {
     ...identity,
     raftTerm: RAFT_TERM,
     peerUrls: options.initialAdvertisePeerUrls,
-    clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : clientUrls,
+    clientUrls: advertiseClientUrls.length > 0 ? advertiseClientUrls : clients.urls,
   };
   const watchers = new WatcherDirectory({ hub, replica, timers: realTimers });
   const methods = methodTable({
@@ -117,26 +151,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     transport: () => transportFigures(clients.listeners.map((listener) => listener.counters)),
     process: processFigures,
   };
-  const http = httpHandler(figures, watchers);
-  try {
-    const serve = { options, http, delivery };
-    await listenAt(options.listenClientUrls, clients, () => newListener({ ...serve, methods }));
-    await listenAt(options.listenMetricsUrls, metrics, () => {
-      return newListener({ ...serve, methods: new Map() });
-    });
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return {
-    clientUrls,
-    dataDir: options.dataDir,
-    memberId: identity.memberId,
-    clusterId: identity.clusterId,
-    failed,
-    close,
-    [Symbol.asyncDispose]: close,
-  };
+  return { methods, http: httpHandler(figures, watchers) };
 }
 
 async function openDisk(dataDir: string | undefined): Promise<Disk> {

@@ -58,7 +58,7 @@ const ROW: WatchersPageRow = {
   lag_bytes_estimated: true,
   lag_ms: 61_250,
   cause: "stream-full",
-  created_at: "2026-01-01T00:00:00.000Z",
+  created_at_ms: 1_700_000_000_000,
 };
 
 const PAGE: WatchersPage = {

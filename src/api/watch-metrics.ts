@@ -1,4 +1,5 @@
-import type { PositionCounts, WatchStats } from "../watch/hub.ts";
+import type { WatchStats } from "../watch/hub.ts";
+import type { PositionCounts } from "../watch/position-counts.ts";
 import type { LagTotals } from "../watch/watcher-survey.ts";
 import type { Histogram } from "./histogram.ts";
 import type { MetricsText } from "./metrics-text.ts";

@@ -36,7 +36,8 @@ export interface WatchersPageRow {
   readonly lag_bytes_estimated: boolean;
   readonly lag_ms: number;
   readonly cause: string;
-  readonly created_at: string;
+  /** Milliseconds since 1970 UTC, to the second. */
+  readonly created_at_ms: number;
 }
 
 const JSON_HEADERS: HttpResponse["headers"] = {
@@ -94,7 +95,7 @@ function rowOf(view: WatcherView): WatchersPageRow {
     lag_bytes_estimated: view.lagBytes.isEstimate,
     lag_ms: view.lagMs,
     cause: view.cause,
-    created_at: new Date(view.createdAtMs).toISOString(),
+    created_at_ms: view.createdAtMs,
   };
 }
 
@@ -141,7 +142,7 @@ function parseQuery(target: string): ReturnType<typeof toListQuery> {
   return toListQuery({ limit, position, key });
 }
 
-/** Bytes, not text: a key need not be UTF-8. A percent sign that begins no byte stands for itself. */
+/** Bytes: a key need not be UTF-8. A percent sign that begins no byte stands for itself. */
 function percentDecoded(text: string): Uint8Array {
   const latin1 = Buffer.from(text, "utf8")
     .toString("latin1")

@@ -12,6 +12,7 @@ import type { EventSink } from "./event-sink.ts";
 import type { History } from "./history.ts";
 import { HistoryCache } from "./history-cache.ts";
 import { Lister, type ListerHost } from "./lister.ts";
+import { noPositions, type PositionCounts, slowWatchers } from "./position-counts.ts";
 import {
   type ControlFields,
   controlResponse,
@@ -81,9 +82,6 @@ export interface WatchStats {
   readonly compactionCancels: number;
   readonly operatorCancels: number;
 }
-
-/** How many watchers stand where; the sum is the number of watchers. */
-export type PositionCounts = Readonly<Record<PositionKind, number>>;
 
 const NOBODY: StreamClient = { peer: "", user: "" };
 
@@ -483,15 +481,6 @@ export class WatchHub implements SweepHost, ListerHost {
     watchClass.members--;
     if (watchClass.members === 0) this.#index.remove(watchClass);
   }
-}
-
-function noPositions(): Record<PositionKind, number> {
-  return { synced: 0, future: 0, unsynced: 0, riding: 0, listing: 0, victim: 0 };
-}
-
-/** Those that etcd counts as slow (W79), and those that wait for the state. */
-function slowWatchers({ unsynced, riding, listing, victim }: PositionCounts): number {
-  return unsynced + riding + listing + victim;
 }
 
 /** With whom the watcher is served. */

@@ -44,7 +44,8 @@ function windowUpdate(streamId: number): Buffer {
 
 async function put(key: string): Promise<number> {
   const answer = await admin.call("Put", { key: Buffer.from(key), value: VALUE });
-  return Number((answer.message?.["header"] as Message)["revision"]);
+  if (answer.message === undefined) throw new Error(answer.text);
+  return Number((answer.message["header"] as Message)["revision"]);
 }
 
 async function list(asked: Message): Promise<Message[]> {

@@ -1,8 +1,8 @@
 import { bidirectional, type ServiceSchema, serverStream, service, unary } from "./schema.ts";
 
 /**
- * Every service of etcd, and last one of our own: its methods, their messages, and the paths of the JSON gateway (G1; a
- * method without one is gRPC only). The first path is the usual one.
+ * Every service of etcd, and last one of our own: its methods, their messages, and the paths of the
+ * JSON gateway (G1; a method without one is gRPC only). The first path is the usual one.
  */
 export const SERVICES: readonly ServiceSchema[] = [
   service("etcdserverpb.KV", [
