@@ -70,8 +70,8 @@ export type WriteMethod = "Put" | "DeleteRange" | "Txn";
 /** The history as it follows from writes that succeeded, told in the order of their revisions. */
 export class HistoryRecorder {
   changes: Change[] = [];
-  readonly compactions: number[] = [];
-  readonly #live = new Map<string, Change>();
+  compactions: number[] = [];
+  #live = new Map<string, Change>();
 
   get truth(): Truth {
     return new Truth(this.changes, this.compactions);
@@ -114,6 +114,15 @@ export class HistoryRecorder {
 
   compact(revision: number): void {
     this.compactions.push(revision);
+  }
+
+  /** The history as it is now, to go on from apart from this one. */
+  copy(): HistoryRecorder {
+    const copy = new HistoryRecorder();
+    copy.changes = [...this.changes];
+    copy.compactions = [...this.compactions];
+    copy.#live = new Map(this.#live);
+    return copy;
   }
 
   /** Forgets what came before this revision, but for the state that it left. */

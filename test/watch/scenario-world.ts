@@ -8,6 +8,7 @@ import type { WatchId } from "../../src/watch/response-head.ts";
 import { joinRanges } from "../../src/watch/watch-range.ts";
 import type { WatchStream } from "../../src/watch/watch-stream.ts";
 import type { Position } from "../../src/watch/watcher.ts";
+import { copyDisk } from "../support/copy-disk.ts";
 import { openTestReplica } from "../support/test-replica.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { HistoryRecorder } from "../support/watch-truth.ts";
@@ -34,6 +35,7 @@ const EVENTS_PER_STEP = 4;
  *   put K V / delete K [END] / txn OP; OP; ...
  *   together OP | OP | ...    several requests of one turn: one group commit
  *   compact N / restart / fill N
+ *   keep NAME / restore NAME  copies the data folder; goes on from such a copy, all clients gone
  *   hold                      from here on the turns of the event loop end only when told to
  *   turn [N]                  ends N turns: each lets those who are behind take one step
  *   settle                    ends turns until there is nothing left to do, and no longer holds
@@ -45,9 +47,9 @@ export class ScenarioWorld {
   #timers = new ManualTimers();
   #opened: OpenedReplica;
   readonly #clients = new Map<string, ModelClient>();
-  /** Those whose stream is closed. */
-  readonly #left: ModelClient[] = [];
-  readonly #recorder = new HistoryRecorder();
+  readonly #kept = new Map<string, { disk: MemoryDisk; recorder: HistoryRecorder }>();
+  readonly #faults: string[] = [];
+  #recorder = new HistoryRecorder();
   #answers: string[] = [];
   #isHeld = false;
 
@@ -74,9 +76,10 @@ export class ScenarioWorld {
     }
     const { truth } = this.#recorder;
     const head = this.#opened.hub.head;
+    const clients = [...this.#clients.values()];
     return [
-      ...this.#left.flatMap(({ transcript }) => transcript.faults(truth, undefined)),
-      ...[...this.#clients.values()].flatMap(({ transcript }) => transcript.faults(truth, head)),
+      ...this.#faults,
+      ...clients.flatMap(({ transcript }) => transcript.faults(truth, head)),
     ];
   }
 
@@ -100,8 +103,7 @@ export class ScenarioWorld {
         return [];
       case "close":
         this.#stream(rest[0]).close();
-        this.#left.push(this.#client(rest[0]));
-        this.#clients.delete(rest[0] ?? "");
+        this.#leave(rest[0] ?? "");
         return [];
       case "read":
         return this.#client(rest[0]).read().map(responseText);
@@ -114,11 +116,19 @@ export class ScenarioWorld {
         this.#answers = [];
         return [];
       case "restart":
-        this.#left.push(...this.#clients.values());
-        this.#clients.clear();
-        this.#timers = new ManualTimers();
-        this.#opened = this.#open();
+        this.#restart();
         return [];
+      case "keep": {
+        const recorder = this.#recorder.copy();
+        this.#kept.set(rest[0] ?? "", { disk: copyDisk(this.#disk), recorder });
+        return [];
+      }
+      case "restore": {
+        const kept = this.#kept.get(rest[0] ?? "");
+        if (kept === undefined) throw new Error(`nothing is kept as ${rest[0]}`);
+        this.#restart(kept);
+        return [];
+      }
       case "hold":
         this.#isHeld = true;
         return [];
@@ -150,6 +160,24 @@ export class ScenarioWorld {
         eventsPerStep: EVENTS_PER_STEP,
       },
     });
+  }
+
+  /** The connections break; the server starts again on its data, or on other data. */
+  #restart(on?: { readonly disk: MemoryDisk; readonly recorder: HistoryRecorder }): void {
+    for (const name of [...this.#clients.keys()]) this.#leave(name);
+    if (on !== undefined) {
+      this.#disk = copyDisk(on.disk);
+      this.#recorder = on.recorder.copy();
+    }
+    this.#timers = new ManualTimers();
+    this.#opened = this.#open();
+  }
+
+  /** A client is gone: what it has read until now is judged. */
+  #leave(name: string): void {
+    const { transcript } = this.#client(name);
+    this.#faults.push(...transcript.faults(this.#recorder.truth, undefined));
+    this.#clients.delete(name);
   }
 
   #newStream([name = "", room]: readonly string[]): string[] {
