@@ -220,6 +220,30 @@ describe("causes of falling behind", () => {
   });
 });
 
+describe("a watcher that asked for the state first", () => {
+  it("is listing, with no lag but that of the changes since, and parked like any other", () => {
+    const world = new World();
+    world.put("a", 2);
+    world.put("k", 3);
+    const quick = world.client("quick:1");
+    watch(quick, "", { end: "\0", state: true });
+    world.put("k", 2);
+    const row = (): unknown[] => {
+      const [view] = world.views();
+      return [view?.position, view?.nextRevision, view?.lagRevisions, view?.cause];
+    };
+    expect(row()).toEqual(["listing", 7, 2, "state-first"]);
+    quick.stream?.close();
+    const slow = world.client("slow:1", 0);
+    watch(slow, "", { end: "\0", state: true });
+    world.put("k");
+    world.hub.step();
+    world.hub.step();
+    expect(row()).toEqual(["victim", 9, 1, "stream-full"]);
+    expect(world.hub.stats.positions).toMatchObject({ listing: 0, victim: 1 });
+  });
+});
+
 describe("a survey", () => {
   it("shows those furthest behind, of those that are asked for", () => {
     const world = everywhere();
@@ -282,7 +306,17 @@ describe("a survey", () => {
 
 describe("positions", () => {
   const choice = fc.record({
-    what: fc.constantFrom("put", "watch", "read", "step", "cancel", "operator", "compact", "close"),
+    what: fc.constantFrom(
+      "put",
+      "watch",
+      "list",
+      "read",
+      "step",
+      "cancel",
+      "operator",
+      "compact",
+      "close",
+    ),
     stream: fc.nat({ max: 2 }),
     number: fc.nat({ max: 40 }),
   });
@@ -295,6 +329,7 @@ describe("positions", () => {
         for (const { what, stream, number } of choices) {
           const client = clients[stream] as ModelClient;
           if (what === "put") world.put("k", 1 + number, "x".repeat(number));
+          if (what === "list") watch(client, "k", { state: true });
           if (what === "watch") {
             watch(client, "k", { startRevision: Math.max(1, world.store.head + 3 - number) });
           }
