@@ -18,7 +18,7 @@ let admin: RpcClient;
 let stalled: RawClient;
 
 beforeEach(async () => {
-  server = await TestServer.start("vedette", { flags: ["--in-memory"] });
+  server = await TestServer.start("vedette", { flags: ["--in-memory"], audit: true });
   admin = new RpcClient(server.endpoint);
   // With windows of zero bytes nothing can be sent to this client until it says so.
   const address = { host: "127.0.0.1", port: server.port };

@@ -149,6 +149,7 @@ const PROTOCOL: readonly Planted[] = [
   ["a refusal with an id", (s) => (s.message("refused")["watch_id"] = 5), /has the id 5/],
   ["canceled unasked", (s) => s.drop("cancel 7"), /for which nobody asked/],
   ["a cancel without answer", (s) => s.drop("canceled 7"), /cancel was never answered/],
+  ["canceled by the server after its end", cancelAgain, /after canceled/],
   ["canceled twice", (s) => s.repeat("canceled 7"), /for which nobody asked/],
   ["canceled with events", (s) => append(s, "canceled 7", { kv: A3 }), /carries events/],
 ];
@@ -180,6 +181,13 @@ test("a good story has no fault, for ours and by etcd's own promises", () => {
   expect(validateWatch(lax.history)).toEqual([]);
 });
 
+test("a watcher that the server ends, and says why, is owed no more", () => {
+  const told = story();
+  told.drop("cancel 7");
+  told.message("canceled 7")["cancel_reason"] = "by an operator";
+  expect(validateWatch(told.history)).toEqual([]);
+});
+
 test("a client that leaves in the middle of anything is no fault of the server's", () => {
   const { transcript, ...rest } = story().history;
   for (let length = 0; length <= transcript.length; length++) {
@@ -201,7 +209,7 @@ test(`${PLANTED.length} of ${PLANTED.length} planted faults are found`, () => {
     return validateWatch(told.history).length === 0;
   });
   expect(missed.map(([name]) => name)).toEqual([]);
-  expect(new Set(PLANTED.map(([name]) => name)).size).toBe(69);
+  expect(new Set(PLANTED.map(([name]) => name)).size).toBe(70);
 });
 
 test("generated histories of a correct server have no fault", () => {
@@ -310,6 +318,11 @@ function acceptDouble(told: Story): void {
 function refuseGood(told: Story): void {
   const message = told.message("created 7");
   Object.assign(message, { watch_id: -1, canceled: true, cancel_reason: "mvcc: not today" });
+}
+
+function cancelAgain(told: Story): void {
+  const response = { watch_id: 7, header: { revision: 7 }, canceled: true };
+  told.insert("canceled 7", { ...response, cancel_reason: "by an operator" });
 }
 
 function dropCompacted(told: Story): void {

@@ -178,6 +178,7 @@ class StreamCheck {
   #canceled(id: string, watcher: WatcherCheck, response: Message): void {
     const asked = this.#cancels.get(id) ?? 0;
     if (Number(response["compact_revision"] ?? 0) > 0) watcher.endByCompaction(response);
+    else if ("cancel_reason" in response) watcher.endByServer(response);
     else if (asked === 0) this.faults.push(`canceled ${id}, for which nobody asked`);
     else {
       this.#cancels.set(id, asked - 1);

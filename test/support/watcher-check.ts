@@ -119,6 +119,11 @@ export class WatcherCheck {
       this.#compactRevision = 0;
       return;
     }
+    this.endByServer(response);
+  }
+
+  /** Somebody else ended it and says why: its client lost the right to it, or an operator acted. */
+  endByServer(response: Message): void {
     this.#header(headerRevision(response));
     this.#end(response);
   }
