@@ -13,13 +13,14 @@ import { truthOf } from "./transcript.ts";
  * read is judged when their stream is closed, or when the test is over.
  */
 export class Bench {
-  readonly store: ModelStore = new ModelStore();
+  readonly store: ModelStore;
   readonly hub: WatchHub;
   wakes = 0;
   readonly #compactions: number[] = [];
   readonly #clients = new Set<ModelClient>();
 
-  constructor(options: Partial<WatchHubOptions> = {}) {
+  constructor(options: Partial<WatchHubOptions> = {}, store: ModelStore = new ModelStore()) {
+    this.store = store;
     this.store.head = options.head ?? 1;
     this.hub = new WatchHub({
       identity: { clusterId: 1n, memberId: 2n, raftTerm: 2n },
