@@ -113,6 +113,14 @@ describe("List", () => {
   });
 });
 
+test("List shows no more watchers than can be put together in a turn", () => {
+  const client = open("");
+  for (let i = 0; i < 600; i++) watch(client, "k");
+  const response = services.call("/vedette.v1.Watchers/List", LIST, { limit: 10_000 });
+  if (typeof response !== "object") throw new Error(response);
+  expect([response.watchers.length, response.matched]).toEqual([500, 600]);
+});
+
 describe("Cancel", () => {
   it("ends one watcher with a reason, and its stream lives on", () => {
     const stalled = stalledAndLevel();
@@ -237,6 +245,7 @@ describe("many watchers, many questions", () => {
     expect(answers).toEqual([]);
     services.watchers.turns.turn();
     expect(answers).toEqual(Array.from({ length: 100 }, () => [1, 25_002]).flat());
+    expect(services.watchers.turns.turn()).toBe(false);
     services.watchers.directory.lag(({ lagMax }) => answers.push(lagMax));
     services.watchers.turns.settle();
     expect(answers.at(-1)).toBe(1);

@@ -61,8 +61,6 @@ export class FreshTrace {
 
   /** The kernel has taken it. */
   written(): void {
-    if (this.#writingMs === 0) return;
-    this.#times.left(this.#writingMs);
-    this.#writingMs = 0;
+    if (this.#writingMs !== 0) this.#times.left(this.#writingMs);
   }
 }
