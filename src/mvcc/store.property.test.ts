@@ -90,6 +90,11 @@ class Harness {
       const slot = this.store.find(bytes(name), revision);
       const expected = this.model.state(at).get(name);
       expect(slot === NO_SLOT ? undefined : plain(this.store.keyValue(slot))).toEqual(expected);
+      const newest = this.store.newestRevision(bytes(name), revision);
+      // Of a key that was deleted, the compaction forgets even that.
+      const isForgotten = newest === 0 && expected === undefined;
+      const known = this.model.newestRevision(name, at);
+      expect(newest).toBe(isForgotten && known <= this.model.compacted ? 0 : known);
     }
     for (const start of KEYS) {
       for (const end of [undefined, "b", "\xff\xff"]) {
@@ -97,6 +102,7 @@ class Harness {
         const range = rangeOf(start, end);
         expect(this.#visited(range, at)).toEqual(expected);
         expect(this.store.count(range, revision)).toBe(expected.length);
+        expect(this.#stateInSlices(range, at, 1 + (at % 4))).toEqual(expected);
       }
     }
   }
@@ -165,6 +171,26 @@ class Harness {
     }
   }
 
+  /** Read a few keys at a time, the visitor stopping by itself now and then. */
+  #stateInSlices(range: KeyRange, at: number, keysLeft: number): readonly ModelKeyValue[] {
+    const found: ModelKeyValue[] = [];
+    let next: Uint8Array | undefined = bytes("");
+    for (let round = 0; next !== undefined; round++) {
+      const slice = { at: toRevision(at), keysLeft };
+      let taken = 0;
+      const from: KeyRange = round === 0 ? range : startingAt(range, next);
+      next = this.store.state(from, slice, (keyValue) => {
+        if (taken === 1 && round % 2 === 0) return false;
+        taken++;
+        found.push(plain(keyValue));
+        return true;
+      });
+      expect(taken).toBeLessThanOrEqual(keysLeft);
+      expect(round).toBeLessThan(3 * KEYS.length);
+    }
+    return found;
+  }
+
   #visited(range: KeyRange, at: number): readonly ModelKeyValue[] {
     const slots: Slot[] = [];
     const complete = this.store.visit(range, toRevision(at), (slot) => {
@@ -179,6 +205,10 @@ class Harness {
       return keyValue;
     });
   }
+}
+
+function startingAt(range: KeyRange, start: Uint8Array): KeyRange {
+  return range.kind === "range" || range.kind === "from" ? { ...range, start } : range;
 }
 
 test("the store answers as a map per revision does, whatever is compacted meanwhile", () => {

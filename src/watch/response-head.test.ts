@@ -65,6 +65,15 @@ describe("response head", () => {
     }
   });
 
+  it("ends with our own flags, each in three bytes", () => {
+    const head = new ResponseHead(IDENTITY);
+    head.begin(5);
+    const plain = head.withId(7);
+    const length = head.withSkipped(head.withStateComplete(plain));
+    const flags = Buffer.from(head.bytes.subarray(plain, length)).toString("hex");
+    expect(flags).toBe("c83e01d03e01");
+  });
+
   it("begins anew with a shorter revision", () => {
     const head = new ResponseHead(IDENTITY);
     head.begin(2 ** 40);

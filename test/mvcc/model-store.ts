@@ -88,6 +88,12 @@ export class ModelStore {
     });
   }
 
+  /** The newest change of the key at or below the revision; 0 when there was none. */
+  newestRevision(key: string, at: number): number {
+    const newest = this.#events.findLast((event) => event.key === key && event.revision <= at);
+    return newest?.revision ?? 0;
+  }
+
   previousOf(key: string, revision: number): ModelKeyValue | undefined {
     const before = revision - 1;
     return before < this.compacted || before < 0 ? undefined : this.state(before).get(key);
