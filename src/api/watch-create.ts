@@ -2,7 +2,7 @@ import { copyBytes } from "../base/bytes.ts";
 import { type KeyRange, parseKeyRange } from "../base/key-range.ts";
 import { WATCH_RANGES_MAX } from "../base/limits.ts";
 import type { WatchId } from "../watch/response-head.ts";
-import type { Interest, WatchExtras } from "../watch/watch-class.ts";
+import type { Interest, WatchExtras } from "../watch/interest.ts";
 import { joinRanges, type WatchRange } from "../watch/watch-range.ts";
 import type { CreateRequest } from "../watch/watch-stream.ts";
 import type { WatchCreateRequest } from "./proto/messages-key-value.ts";

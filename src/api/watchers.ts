@@ -165,9 +165,9 @@ function summaryMessage(
       return { position, totals: totalsMessage(totals) };
     }),
     classCount: classes,
-    classes: survey.classes().map(([{ interest }, totals]) => ({
-      ranges: rangeMessages(interest.range),
-      options: classOptions(interest),
+    classes: survey.classes().map(([{ range, wishes }, totals]) => ({
+      ranges: rangeMessages(range),
+      options: classOptions(wishes),
       totals: totalsMessage(totals),
     })),
   };

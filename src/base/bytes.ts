@@ -1,4 +1,4 @@
-/** Byte strings: order, equality, hashing, text. Keys and values are never JavaScript strings. */
+/** Byte strings: order, equality, hashing, text. Keys and values are never decoded as text. */
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -32,6 +32,19 @@ export function hashBytes(bytes: Uint8Array, seed: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/**
+ * Bytes `[from, to)` as a text of one character a byte, in the same order as the bytes: for keys of
+ * maps, and where many short keys are kept, of which each takes a third of a byte array's memory.
+ */
+export function latin1Text(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
+}
+
+/** The bytes that such a text stands for. */
+export function latin1Bytes(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 /** A copy that the caller owns. */

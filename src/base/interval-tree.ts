@@ -1,9 +1,8 @@
 import { assert } from "./assert.ts";
-import { compareBytes } from "./bytes.ts";
 
 /**
- * Half-open intervals of keys and who is interested in them: answers "which intervals contain this
- * key" in O(log n + answers). An AVL tree ordered by (start, end) in which every node also knows
+ * Half-open intervals of keys, as latin1 text, and who is interested in them: answers "which
+ * intervals contain this key" in O(log n + answers). An AVL tree ordered by (start, end) in which every node also knows
  * the greatest end below it. `end` null = no upper bound.
  */
 export class IntervalTree<Value> {
@@ -14,30 +13,44 @@ export class IntervalTree<Value> {
     return this.#size;
   }
 
-  /** The value of exactly this interval; made by `create` when there is none yet. */
-  ensure(start: Uint8Array, end: Uint8Array | null, create: () => Value): Value {
-    assert(end === null || compareBytes(start, end) < 0, "an interval contains at least one key");
+  /** Gives exactly this interval a value, in place of the one it had. */
+  set(start: string, end: string | null, value: Value): void {
+    assert(end === null || start < end, "an interval contains at least one key");
     const existing = this.#find(start, end);
-    if (existing !== null) return existing.value;
-    const value = create();
+    if (existing !== null) {
+      existing.value = value;
+      return;
+    }
     this.#root = insert(this.#root, newNode(start, end, value));
     this.#size++;
-    return value;
   }
 
-  get(start: Uint8Array, end: Uint8Array | null): Value | undefined {
+  get(start: string, end: string | null): Value | undefined {
     return this.#find(start, end)?.value;
   }
 
-  delete(start: Uint8Array, end: Uint8Array | null): void {
+  delete(start: string, end: string | null): void {
     assert(this.#find(start, end) !== null, "only a present interval is deleted");
     this.#root = remove(this.#root, start, end);
     this.#size--;
   }
 
-  /** Appends the values of all intervals that contain the key `bytes[from..to)` to `found`. */
-  stab(bytes: Uint8Array, from: number, to: number, found: Value[]): void {
-    stab(this.#root, { bytes, from, to }, found);
+  /** Appends the values of all intervals that contain the key to `found`. */
+  stab(key: string, found: Value[]): void {
+    stab(this.#root, key, found);
+  }
+
+  /** All values as they are now, intervals ascending. */
+  values(): Value[] {
+    const values: Value[] = [];
+    const walk = (node: IntervalNode<Value> | null): void => {
+      if (node === null) return;
+      walk(node.left);
+      values.push(node.value);
+      walk(node.right);
+    };
+    walk(this.#root);
+    return values;
   }
 
   /** Walks the whole tree and asserts order, balance and greatest ends. For tests. */
@@ -64,7 +77,7 @@ export class IntervalTree<Value> {
     assert(count === this.#size, "the size is the number of intervals");
   }
 
-  #find(start: Uint8Array, end: Uint8Array | null): IntervalNode<Value> | null {
+  #find(start: string, end: string | null): IntervalNode<Value> | null {
     let node = this.#root;
     while (node !== null) {
       const order = compareIntervals(start, end, node);
@@ -76,63 +89,47 @@ export class IntervalTree<Value> {
 }
 
 interface IntervalNode<Value> {
-  start: Uint8Array;
-  end: Uint8Array | null;
+  start: string;
+  end: string | null;
   value: Value;
-  greatestEnd: Uint8Array | null;
+  greatestEnd: string | null;
   height: number;
   left: IntervalNode<Value> | null;
   right: IntervalNode<Value> | null;
 }
 
-function newNode<Value>(
-  start: Uint8Array,
-  end: Uint8Array | null,
-  value: Value,
-): IntervalNode<Value> {
+function newNode<Value>(start: string, end: string | null, value: Value): IntervalNode<Value> {
   return { start, end, value, greatestEnd: end, height: 1, left: null, right: null };
 }
 
-function compareEnds(left: Uint8Array | null, right: Uint8Array | null): number {
+function compareText(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+function compareEnds(left: string | null, right: string | null): number {
   if (left === null) return right === null ? 0 : 1;
-  return right === null ? -1 : compareBytes(left, right);
+  if (right === null) return -1;
+  return compareText(left, right);
 }
 
 function compareIntervals<Value>(
-  start: Uint8Array,
-  end: Uint8Array | null,
+  start: string,
+  end: string | null,
   node: IntervalNode<Value>,
 ): number {
-  const order = compareBytes(start, node.start);
+  const order = compareText(start, node.start);
   return order !== 0 ? order : compareEnds(end, node.end);
 }
 
-/** The key `bytes[from..to)`. */
-interface Point {
-  readonly bytes: Uint8Array;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Order of a bound against a key. */
-function compareToKey(bound: Uint8Array, { bytes, from, to }: Point): number {
-  const length = to - from;
-  const shared = Math.min(bound.length, length);
-  for (let i = 0; i < shared; i++) {
-    const difference = (bound[i] as number) - (bytes[from + i] as number);
-    if (difference !== 0) return difference;
-  }
-  return bound.length - length;
-}
-
-function stab<Value>(node: IntervalNode<Value> | null, point: Point, found: Value[]): void {
+function stab<Value>(node: IntervalNode<Value> | null, key: string, found: Value[]): void {
   for (let at = node; at !== null; at = at.right) {
     // Nothing here or below ends above the key: no answer in this whole part.
-    if (at.greatestEnd !== null && compareToKey(at.greatestEnd, point) <= 0) return;
-    stab(at.left, point, found);
+    if (at.greatestEnd !== null && at.greatestEnd <= key) return;
+    stab(at.left, key, found);
     // From here on every interval starts above the key.
-    if (compareToKey(at.start, point) > 0) return;
-    if (at.end === null || compareToKey(at.end, point) > 0) found.push(at.value);
+    if (at.start > key) return;
+    if (at.end === null || at.end > key) found.push(at.value);
   }
 }
 
@@ -197,8 +194,8 @@ function insert<Value>(
 
 function remove<Value>(
   node: IntervalNode<Value> | null,
-  start: Uint8Array,
-  end: Uint8Array | null,
+  start: string,
+  end: string | null,
 ): IntervalNode<Value> | null {
   if (node === null) return null;
   const order = compareIntervals(start, end, node);

@@ -3,7 +3,7 @@ import { keysOnly } from "../mvcc/key-value.ts";
 import { type EventBlock, EventField, EventFlag, TYPE_DELETE } from "./event-block.ts";
 import type { History } from "./history.ts";
 import type { Piece } from "./piece.ts";
-import type { WatchExtras } from "./watch-class.ts";
+import type { WatchExtras } from "./interest.ts";
 
 /** What a class wants an event to say. Equal forms of one event are equal bytes. */
 export interface EventForm {

@@ -1,13 +1,16 @@
 import { assert } from "../base/assert.ts";
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import type { Revision } from "../base/revision.ts";
+import type { Audience } from "./audience.ts";
 import { BodyEncoder, type EventForm } from "./body-encoder.ts";
+import type { ClassIndex } from "./class-index.ts";
 import type { EventBlock } from "./event-block.ts";
 import type { EventSink } from "./event-sink.ts";
+import { EventChains, NO_ENTRY } from "./event-chains.ts";
 import type { History } from "./history.ts";
 import { Piece } from "./piece.ts";
 import type { ResponseHead } from "./response-head.ts";
-import type { Audience, AudienceKind, ClassIndex, WatchClass } from "./watch-class.ts";
+import type { AudienceKind, WatchClass } from "./watch-class.ts";
 import { NOT_WAITING, type Position, type Watcher } from "./watcher.ts";
 
 export interface DistributorOptions {
@@ -37,9 +40,6 @@ export interface Stretch {
   readonly through: Revision;
 }
 
-/** Added to the number of an event that is gathered only to be skipped. */
-const SKIPPED: number = 2 ** 31;
-
 /**
  * Takes a stretch of events to all watchers of one kind that want them: walks the events once,
  * finds the classes, encodes each class's events once (a view of the block where they lie side by
@@ -50,10 +50,7 @@ export class Distributor {
   readonly #options: DistributorOptions;
   readonly #found: WatchClass[] = [];
   readonly #touched: WatchClass[] = [];
-  /** Chains of gathered events: event index and next entry (-1 = last). */
-  #entryEvent = new Uint32Array(1024);
-  #entryNext = new Int32Array(1024);
-  #entries = 0;
+  readonly #chains = new EventChains();
   readonly #piece = new Piece();
   readonly #encoder: BodyEncoder;
   /** Events sent to watchers so far, each counted once for every watcher. */
@@ -78,16 +75,14 @@ export class Distributor {
     for (const watchClass of this.#touched) {
       const audience = watchClass.audience(stretch.audience);
       this.#serve(watchClass, audience, stretch);
-      audience.firstGathered = -1;
-      audience.lastGathered = -1;
     }
     this.#touched.length = 0;
-    this.#entries = 0;
+    this.#chains.clear();
   }
 
   /** Takes one slice of a state, which is the whole block, to those who are listing it. */
   sendState(block: EventBlock, watchClass: WatchClass, audience: Audience): void {
-    const { extras } = watchClass.interest;
+    const { extras } = watchClass.wishes;
     // An event of a state tells of no change, so there is nothing before it.
     const form = { prevKv: false, ...(extras === undefined ? {} : { extras }) };
     const piece = this.#piece;
@@ -102,11 +97,11 @@ export class Distributor {
   }
 
   /** Tells those who were listing the state at this revision that they have all of it. */
-  sendStateComplete({ watchers }: Audience, revision: Revision): void {
+  sendStateComplete(audience: Audience, revision: Revision): void {
     const { head, refused } = this.#options;
     head.begin(revision);
-    for (let i = watchers.length - 1; i >= 0; i--) {
-      const watcher = watchers[i] as Watcher;
+    for (let seat = audience.size - 1; seat >= 0; seat--) {
+      const watcher = audience.at(seat);
       const length = head.withStateComplete(head.withId(watcher.id));
       if (this.#offerMessage(watcher, length, EMPTY_BYTES)) watcher.waitsSince = NOT_WAITING;
       else refused(watcher, revision);
@@ -123,14 +118,10 @@ export class Distributor {
         const audience = watchClass.audience(kind);
         const isSkipped =
           kind !== "synced" &&
-          watchClass.interest.extras?.latestOnly === true &&
+          watchClass.wishes.extras?.latestOnly === true &&
           this.#isOutdated(block, event);
-        const entry = this.#newEntry(isSkipped ? event + SKIPPED : event);
-        if (audience.lastGathered === -1) {
-          audience.firstGathered = entry;
-          this.#touched.push(watchClass);
-        } else this.#entryNext[audience.lastGathered] = entry;
-        audience.lastGathered = entry;
+        const isFirst = this.#chains.add(audience, event, isSkipped);
+        if (isFirst) this.#touched.push(watchClass);
       }
     }
   }
@@ -141,33 +132,22 @@ export class Distributor {
     return this.#options.newestRevision(key) > block.revision(event);
   }
 
-  #newEntry(event: number): number {
-    const entry = this.#entries++;
-    if (entry === this.#entryEvent.length) {
-      const events = new Uint32Array(entry * 2);
-      events.set(this.#entryEvent);
-      this.#entryEvent = events;
-      const nexts = new Int32Array(entry * 2);
-      nexts.set(this.#entryNext);
-      this.#entryNext = nexts;
-    }
-    this.#entryEvent[entry] = event;
-    this.#entryNext[entry] = -1;
-    return entry;
-  }
-
   /** Cuts the class's events into responses and offers each to all of the audience. */
   #serve(watchClass: WatchClass, audience: Audience, { block, through }: Stretch): void {
-    const form = watchClass.interest;
+    const form = watchClass.wishes;
     const piece = this.#piece;
-    let entry = audience.firstGathered;
-    while (entry !== -1) {
+    let entry = this.#chains.take(audience);
+    while (entry !== NO_ENTRY) {
       entry = this.#cutPiece(piece, block, entry, form);
-      piece.headerRevision = entry === -1 ? through : block.revision(this.#eventOf(entry)) - 1;
+      piece.headerRevision =
+        entry === NO_ENTRY ? through : block.revision(this.#chains.event(entry)) - 1;
       if (piece.count > 0) {
         piece.body = this.#encoder.encode(piece, block);
         this.#offerToAll(audience, piece, block);
-      } else for (const watcher of audience.watchers) noteSkip(watcher, piece.lastSkip);
+      } else {
+        for (let seat = 0; seat < audience.size; seat++)
+          noteSkip(audience.at(seat), piece.lastSkip);
+      }
     }
   }
 
@@ -177,17 +157,17 @@ export class Distributor {
   #cutPiece(piece: Piece, block: EventBlock, firstEntry: number, form: EventForm): number {
     const bytesMax = this.#options.responseBytesMax;
     piece.clear();
-    piece.fromRevision = block.revision(this.#eventOf(firstEntry));
+    piece.fromRevision = block.revision(this.#chains.event(firstEntry));
     let entry = firstEntry;
-    while (entry !== -1) {
-      const revision = block.revision(this.#eventOf(entry));
+    while (entry !== NO_ENTRY) {
+      const revision = block.revision(this.#chains.event(entry));
       const countBefore = piece.count;
       const skipBefore = piece.lastSkip;
       let next = entry;
-      while (next !== -1 && block.revision(this.#eventOf(next)) === revision) {
-        if ((this.#entryEvent[next] as number) >= SKIPPED) piece.lastSkip = revision;
-        else this.#encoder.add(piece, block, this.#eventOf(next), form);
-        next = this.#entryNext[next] as number;
+      while (next !== NO_ENTRY && block.revision(this.#chains.event(next)) === revision) {
+        if (this.#chains.isSkipped(next)) piece.lastSkip = revision;
+        else this.#encoder.add(piece, block, this.#chains.event(next), form);
+        next = this.#chains.next(next);
       }
       if (countBefore > 0 && piece.bytes > bytesMax) {
         piece.truncate(countBefore);
@@ -196,22 +176,17 @@ export class Distributor {
       }
       entry = next;
     }
-    return -1;
-  }
-
-  #eventOf(entry: number): number {
-    return (this.#entryEvent[entry] as number) & (SKIPPED - 1);
+    return NO_ENTRY;
   }
 
   #offerToAll(audience: Audience, piece: Piece, block: EventBlock): void {
     const { head, refused } = this.#options;
     const firstRevision = block.revision(piece.event(0));
     const lastRevision = block.revision(piece.event(piece.count - 1));
-    const { watchers } = audience;
     head.begin(piece.headerRevision);
     // Backwards: a refused watcher gives its seat to the last one, which has been served already.
-    for (let i = watchers.length - 1; i >= 0; i--) {
-      const watcher = watchers[i] as Watcher;
+    for (let seat = audience.size - 1; seat >= 0; seat--) {
+      const watcher = audience.at(seat);
       const { position, skipped } = watcher;
       if (piece.lastSkip > 0) noteSkip(watcher, piece.lastSkip);
       let first = 0;

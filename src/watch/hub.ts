@@ -4,6 +4,8 @@ import type { DeliveryTimes } from "../base/delivery-times.ts";
 import type { Clock } from "../base/outside.ts";
 import type { HeaderFields } from "../base/response-header.ts";
 import { nextRevision, toRevision, type Revision } from "../base/revision.ts";
+import type { Audience } from "./audience.ts";
+import { ClassIndex } from "./class-index.ts";
 import { CommitTimes } from "./commit-times.ts";
 import { Distributor } from "./distributor.ts";
 import type { EventSource } from "./event-block.ts";
@@ -11,6 +13,7 @@ import { EventLog } from "./event-log.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { History } from "./history.ts";
 import { HistoryCache } from "./history-cache.ts";
+import type { Interest } from "./interest.ts";
 import { Lister, type ListerHost } from "./lister.ts";
 import { noPositions, type PositionCounts, slowWatchers } from "./position-counts.ts";
 import {
@@ -21,7 +24,7 @@ import {
 } from "./response-head.ts";
 import { Sweep, type SweepHost } from "./sweep.ts";
 import { WaitingWatchers } from "./waiting-watchers.ts";
-import { type Audience, ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
+import type { WatchClass } from "./watch-class.ts";
 import { type StreamClient, WatchStream } from "./watch-stream.ts";
 import {
   type FallCause,
@@ -202,7 +205,7 @@ export class WatchHub implements SweepHost, ListerHost {
 
   /** All classes that have members, in no particular order. */
   get classes(): IterableIterator<WatchClass> {
-    return this.#index.classes;
+    return this.#index.classes();
   }
 
   /** Open streams in the order of their numbers; may be walked while streams come and go. */
@@ -278,7 +281,7 @@ export class WatchHub implements SweepHost, ListerHost {
     const next = nextRevision(this.#headRevision);
     watcher.watchClass.members++;
     this.#watcherCount++;
-    if (watcher.watchClass.interest.prevKv) this.#previousWanted++;
+    if (watcher.watchClass.wishes.prevKv) this.#previousWanted++;
     this.#enter(watcher, SYNCED);
     if (startRevision === 0 || startRevision === next) return;
     const from = toRevision(startRevision);
@@ -350,7 +353,10 @@ export class WatchHub implements SweepHost, ListerHost {
         const { position, watchClass, seat } = watcher;
         const audience = audienceOf(watchClass, position);
         assert((audience === undefined) === seat < 0, "only who is served with others has a seat");
-        assert(audience?.watchers[seat] === (audience && watcher), "the seat is the watcher's");
+        assert(
+          audience === undefined || audience.at(seat) === watcher,
+          "the seat is the watcher's",
+        );
         const isVictim = position.kind === "victim";
         assert(isVictim === stream.victims.has(watcher), "victims are known to their stream");
         assert(position.kind !== "cancelled", "a cancelled watcher is in no stream");
@@ -477,7 +483,7 @@ export class WatchHub implements SweepHost, ListerHost {
 
   #forget({ watchClass }: Watcher): void {
     this.#watcherCount--;
-    if (watchClass.interest.prevKv) this.#previousWanted--;
+    if (watchClass.wishes.prevKv) this.#previousWanted--;
     watchClass.members--;
     if (watchClass.members === 0) this.#index.remove(watchClass);
   }

@@ -1,3 +1,4 @@
+import { Audience } from "./audience.ts";
 import { unreachable } from "../base/assert.ts";
 import { compareBytes, EMPTY_BYTES } from "../base/bytes.ts";
 import type { KeyRange } from "../base/key-range.ts";
@@ -5,7 +6,7 @@ import { nextRevision, type Revision } from "../base/revision.ts";
 import type { Distributor } from "./distributor.ts";
 import { EventBlock, type EventSource } from "./event-block.ts";
 import type { History } from "./history.ts";
-import { Audience, type WatchClass } from "./watch-class.ts";
+import type { WatchClass } from "./watch-class.ts";
 import { partsOf } from "./watch-range.ts";
 import { type Position, SYNCED, type Watcher } from "./watcher.ts";
 
@@ -79,7 +80,7 @@ export class Lister {
   /** The position of a watcher that is sent the state as it is now. */
   begin(watchClass: WatchClass): Position {
     // Whoever wants no PUT events is sent the marker alone.
-    const nextKey = watchClass.interest.noPut ? undefined : EMPTY_BYTES;
+    const nextKey = watchClass.wishes.noPut ? undefined : EMPTY_BYTES;
     return this.resume(watchClass, { revision: this.#host.head, nextKey });
   }
 
@@ -96,7 +97,7 @@ export class Lister {
   /** Called by the hub when a watcher loses the position "listing". */
   left(watcher: Watcher, listing: Listing): void {
     listing.audience.unseat(watcher);
-    if (listing.audience.watchers.length === 0) this.#remove(listing);
+    if (listing.audience.size === 0) this.#remove(listing);
   }
 
   /** One slice of one listing. */
@@ -132,7 +133,7 @@ export class Lister {
     };
     const slice = { at: revision, keysLeft: keysPerStep };
     let next: Uint8Array | undefined;
-    for (const part of partsOf(watchClass.interest.range)) {
+    for (const part of partsOf(watchClass.range)) {
       const rest = partFrom(part, from);
       if (rest !== undefined) next = this.#host.history.state(rest, slice, take);
       if (next !== undefined) break;
@@ -148,18 +149,17 @@ export class Lister {
   #finish({ audience, cursor: { revision } }: Listing): void {
     this.#host.distributor.sendStateComplete(audience, revision);
     const isLevel = revision === this.#host.head;
-    const { watchers } = audience;
-    for (let i = watchers.length - 1; i >= 0; i--) {
-      const watcher = watchers[i] as Watcher;
+    for (let seat = audience.size - 1; seat >= 0; seat--) {
+      const watcher = audience.at(seat);
       if (isLevel) this.#host.move(watcher, SYNCED);
       else this.#host.sendBehind(watcher, nextRevision(revision));
     }
   }
 
   /** A compaction beyond the revision: what was still to be listed is gone. */
-  #cancel({ audience: { watchers } }: Listing): void {
-    for (let i = watchers.length - 1; i >= 0; i--) {
-      const watcher = watchers[i] as Watcher;
+  #cancel({ audience }: Listing): void {
+    for (let seat = audience.size - 1; seat >= 0; seat--) {
+      const watcher = audience.at(seat);
       watcher.stream.cancelCompacted(watcher, this.#host.compacted);
     }
   }

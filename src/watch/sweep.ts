@@ -231,8 +231,8 @@ export class Sweep {
   /** `visit` takes the watcher off the sweep. */
   #forEachRider(visit: (watcher: Watcher) => void): void {
     for (const watchClass of [...this.#classes]) {
-      const { watchers } = watchClass.audience(this.kind);
-      for (let i = watchers.length - 1; i >= 0; i--) visit(watchers[i] as Watcher);
+      const audience = watchClass.audience(this.kind);
+      for (let seat = audience.size - 1; seat >= 0; seat--) visit(audience.at(seat));
     }
     assert(this.#riders === 0, "nobody is left on the sweep");
   }

@@ -3,8 +3,11 @@ import { describe, expect, it } from "vitest";
 import { eventSource } from "../../test/watch/event-source.ts";
 import { latin1 } from "../../test/watch/model-store.ts";
 import { type KeyRange, parseKeyRange, rangeContains } from "../base/key-range.ts";
+import type { Audience } from "./audience.ts";
 import { EventBlock } from "./event-block.ts";
-import { ClassIndex, type Interest, type WatchClass } from "./watch-class.ts";
+import { ClassIndex } from "./class-index.ts";
+import type { Interest } from "./interest.ts";
+import type { WatchClass } from "./watch-class.ts";
 import { joinRanges, partsOf, type WatchRange } from "./watch-range.ts";
 import { SYNCED, Watcher } from "./watcher.ts";
 
@@ -66,7 +69,7 @@ describe("class index", () => {
             const found: WatchClass[] = [];
             index.find(block, 0, found);
             const naive = classes.filter(
-              ({ interest: { range, noPut, noDelete } }) =>
+              ({ range, wishes: { noPut, noDelete } }) =>
                 partsOf(range).some((part) => rangeContains(part, latin1(next.key))) &&
                 !(next.type === "put" ? noPut : noDelete),
             );
@@ -152,10 +155,18 @@ describe("audience", () => {
     for (const leaving of [1, 4, 0]) {
       synced.unseat(watchers[leaving]!);
       expect(watchers[leaving]?.seat).toBe(-1);
-      for (const [seat, watcher] of synced.watchers.entries()) expect(watcher.seat).toBe(seat);
+      for (const [seat, watcher] of seated(synced).entries()) expect(watcher.seat).toBe(seat);
     }
-    expect(new Set(synced.watchers.map(({ id }) => id))).toEqual(new Set([2, 3]));
+    expect(new Set(seated(synced).map(({ id }) => id))).toEqual(new Set([2, 3]));
+    for (const watcher of seated(synced)) synced.unseat(watcher);
+    expect(synced.size).toBe(0);
+    synced.seat(watchers[0]!);
+    expect(seated(synced)).toEqual([watchers[0]]);
     expect(watchClass.listens("synced")).toBe(true);
     expect(watchClass.listens("memory")).toBe(false);
   });
 });
+
+function seated(audience: Audience): Watcher[] {
+  return Array.from({ length: audience.size }, (_, seat) => audience.at(seat));
+}

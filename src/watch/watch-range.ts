@@ -1,4 +1,5 @@
-import { compareBytes } from "../base/bytes.ts";
+import { assert, unreachable } from "../base/assert.ts";
+import { compareBytes, latin1Bytes, latin1Text } from "../base/bytes.ts";
 import type { KeyRange } from "../base/key-range.ts";
 
 /** Which keys a watch is about: one range, or several that have no key in common. */
@@ -8,6 +9,17 @@ export type WatchRange = KeyRange | SeveralRanges;
 export interface SeveralRanges {
   readonly kind: "several";
   readonly ranges: readonly KeyRange[];
+}
+
+/** A range in the form in which it is kept: a fraction of the memory that byte arrays take. */
+export type PackedRange = PackedPart | readonly PackedPart[];
+
+/** A single key, or a start and an end (null = none), as latin1 text. */
+export type PackedPart = string | PackedBounds;
+
+export interface PackedBounds {
+  readonly start: string;
+  readonly end: string | null;
 }
 
 /** Start and end (null = none) of a range; of a single key, the end is the key behind it. */
@@ -45,6 +57,54 @@ export function joinRanges(ranges: readonly KeyRange[]): WatchRange {
 /** The range's parts, ascending. */
 export function partsOf(range: WatchRange): readonly KeyRange[] {
   return range.kind === "several" ? range.ranges : [range];
+}
+
+export function packRange(range: WatchRange): PackedRange {
+  return range.kind === "several" ? range.ranges.map(packPart) : packPart(range);
+}
+
+export function unpackRange(packed: PackedRange): WatchRange {
+  return isSeveral(packed)
+    ? { kind: "several", ranges: packed.map(unpackPart) }
+    : unpackPart(packed);
+}
+
+/** Whether the key, as latin1 text, is in one of the parts. */
+export function packedContains(packed: PackedRange, key: string): boolean {
+  if (typeof packed === "string") return packed === key;
+  if (isSeveral(packed)) return packed.some((part) => packedContains(part, key));
+  return packed.start <= key && (packed.end === null || key < packed.end);
+}
+
+export function isSeveral(packed: PackedRange): packed is readonly PackedPart[] {
+  return Array.isArray(packed);
+}
+
+function packPart(range: KeyRange): PackedPart {
+  switch (range.kind) {
+    case "single":
+      return textOf(range.key);
+    case "range":
+      return { start: textOf(range.start), end: textOf(range.end) };
+    case "from":
+      return { start: textOf(range.start), end: null };
+    case "empty":
+      assert(false, "a watch of an empty range is refused");
+      return "";
+    default:
+      return unreachable(range);
+  }
+}
+
+function unpackPart(packed: PackedPart): KeyRange {
+  if (typeof packed === "string") return { kind: "single", key: latin1Bytes(packed) };
+  const start = latin1Bytes(packed.start);
+  if (packed.end === null) return { kind: "from", start };
+  return { kind: "range", start, end: latin1Bytes(packed.end) };
+}
+
+function textOf(key: Uint8Array): string {
+  return latin1Text(key, 0, key.length);
 }
 
 function boundsOf(range: Exclude<KeyRange, { kind: "empty" }>): Bounds {

@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { WatchHub } from "./hub.ts";
 import { type ControlFields, NO_WATCH_ID, type WatchId } from "./response-head.ts";
-import type { Interest } from "./watch-class.ts";
+import type { Interest } from "./interest.ts";
 import { NOT_WAITING, SYNCED, Watcher } from "./watcher.ts";
 
 /** A watch as the client asked for it, its range already parsed (W1). */

@@ -1,10 +1,10 @@
 import { assert } from "../base/assert.ts";
+import { latin1Text } from "../base/bytes.ts";
 import { Heap } from "../base/heap.ts";
-import { rangeContains } from "../base/key-range.ts";
 import type { Revision } from "../base/revision.ts";
 import type { WatchHub } from "./hub.ts";
 import type { WatchClass } from "./watch-class.ts";
-import { partsOf } from "./watch-range.ts";
+import { packedContains } from "./watch-range.ts";
 import { POSITION_KINDS, type PositionKind, type Watcher } from "./watcher.ts";
 import { cursorOf, lagRevisions } from "./watcher-lag.ts";
 
@@ -45,6 +45,7 @@ export interface LagTotals {
 export class WatcherSurvey {
   readonly #hub: WatchHub;
   readonly #query: SurveyQuery;
+  readonly #key: string | undefined;
   readonly #classWalk: Iterator<WatchClass>;
   readonly #streamWalk: Iterator<{ readonly watchers: Iterator<Watcher> }>;
   #watcherWalk: Iterator<Watcher> | undefined;
@@ -62,6 +63,8 @@ export class WatcherSurvey {
   constructor(hub: WatchHub, query: SurveyQuery) {
     this.#hub = hub;
     this.#query = query;
+    const { key } = query;
+    this.#key = key === undefined ? undefined : latin1Text(key, 0, key.length);
     this.#classWalk = hub.classes;
     this.#streamWalk = hub.streams;
     this.#phase = (query.classLimit ?? 0) > 0 ? "classes" : "watchers";
@@ -131,9 +134,9 @@ export class WatcherSurvey {
     count(this.byPosition[position.kind], lag);
     const classTotals = this.#classTotals.get(watchClass);
     if (classTotals !== undefined) count(classTotals, lag);
-    const { key, limit } = this.#query;
+    const { limit } = this.#query;
     if (this.#query.position !== undefined && this.#query.position !== position.kind) return;
-    if (key !== undefined && !contains(watchClass, key)) return;
+    if (this.#key !== undefined && !packedContains(watchClass.packedRange, this.#key)) return;
     this.matched++;
     if (this.#worst.size === limit && lag <= this.#worst.least) return;
     keepLargest(this.#worst, limit, lag, { watcher, position: position.kind, cursor, lag });
@@ -157,10 +160,6 @@ function count(totals: LagTotals, lag: number): void {
   totals.behind++;
   totals.lagSum += lag;
   if (lag > totals.lagMax) totals.lagMax = lag;
-}
-
-function contains({ interest }: WatchClass, key: Uint8Array): boolean {
-  return partsOf(interest.range).some((range) => rangeContains(range, key));
 }
 
 /** Of values that tie for the last place, those that came first stay. */

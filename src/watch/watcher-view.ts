@@ -1,4 +1,5 @@
 import type { WatchHub } from "./hub.ts";
+import type { Wishes } from "./interest.ts";
 import type { WatchId } from "./response-head.ts";
 import type { WatchRange } from "./watch-range.ts";
 import type { StreamClient } from "./watch-stream.ts";
@@ -37,7 +38,7 @@ export function viewOf(
     streamNumber: watcher.stream.number,
     watchId: watcher.id,
     client: watcher.stream.client,
-    range: watcher.watchClass.interest.range,
+    range: watcher.watchClass.range,
     options: optionsOf(watcher),
     position,
     nextRevision: cursor,
@@ -52,19 +53,14 @@ export function viewOf(
 const LEVEL: LagBytes = { bytes: 0, isEstimate: false };
 
 function optionsOf({ watchClass, progressNotify, fragment }: Watcher): string[] {
-  const options = classOptions(watchClass.interest);
+  const options = classOptions(watchClass.wishes);
   if (progressNotify) options.push("progress_notify");
   if (fragment) options.push("fragment");
   return options;
 }
 
 /** Options that all watchers of a class share. */
-export function classOptions({
-  noPut,
-  noDelete,
-  prevKv,
-  extras,
-}: Watcher["watchClass"]["interest"]): string[] {
+export function classOptions({ noPut, noDelete, prevKv, extras }: Wishes): string[] {
   const options: string[] = [];
   if (noPut) options.push("no_put");
   if (noDelete) options.push("no_delete");

@@ -52,20 +52,23 @@ export const POSITION_KINDS: readonly PositionKind[] = [
   "victim",
 ];
 
-/** Why a watcher last fell behind the head. */
-export type FallCause =
+const FALL_CAUSES = [
   /** It never did. */
-  | "none"
+  "none",
   /** Its start revision was below the head when it was created. */
-  | "started-in-past"
+  "started-in-past",
   /** It asked for the state first. */
-  | "state-first"
+  "state-first",
   /** The head reached the start that it waited for. */
-  | "start-reached"
+  "start-reached",
   /** Its stream took no more: the client does not read fast enough. */
-  | "stream-full"
+  "stream-full",
   /** What it had not been sent left the event log in memory. */
-  | "log-exceeded";
+  "log-exceeded",
+] as const;
+
+/** Why a watcher last fell behind the head. */
+export type FallCause = (typeof FALL_CAUSES)[number];
 
 /** The synced position is the same for all: a watcher that keeps up costs no object for it. */
 export const SYNCED: Position = { kind: "synced" };
@@ -78,21 +81,15 @@ export class Watcher {
   readonly stream: WatchStream;
   readonly id: WatchId;
   readonly watchClass: WatchClass;
-  readonly fragment: boolean;
-  readonly progressNotify: boolean;
   position: Position;
   /** Its place in the audience where it sits while synced or riding. */
   seat = -1;
-  /** Whether events were sent since the stream's last progress tick (W44). */
-  sentSinceTick = false;
   /** The turn of its stream in which it was first refused since it was last sent something. */
   waitsSince: number = NOT_WAITING;
-  /** Whether outdated changes were left out since its last response. */
-  skipped = false;
-  /** Why it last fell behind, for people. */
-  cause: FallCause = "none";
   /** Whole seconds from the hub's opening to this watcher's creation: a small integer is cheap. */
   readonly createdSecond: number;
+  /** Bits of `WatcherFlag`, in one place since there are many watchers. */
+  #flags: number;
 
   constructor(
     stream: WatchStream,
@@ -108,9 +105,51 @@ export class Watcher {
     this.stream = stream;
     this.watchClass = watchClass;
     this.id = options.id;
-    this.fragment = options.fragment;
-    this.progressNotify = options.progressNotify;
+    this.#flags =
+      (options.fragment ? WatcherFlag.fragment : 0) |
+      (options.progressNotify ? WatcherFlag.progressNotify : 0);
     this.position = options.position;
     this.createdSecond = options.createdSecond;
   }
+  get fragment(): boolean {
+    return (this.#flags & WatcherFlag.fragment) !== 0;
+  }
+
+  get progressNotify(): boolean {
+    return (this.#flags & WatcherFlag.progressNotify) !== 0;
+  }
+
+  /** Why it last fell behind, for people. */
+  get cause(): FallCause {
+    return FALL_CAUSES[this.#flags >>> CAUSE_SHIFT] as FallCause;
+  }
+
+  set cause(cause: FallCause) {
+    const flags = this.#flags & ((1 << CAUSE_SHIFT) - 1);
+    this.#flags = flags | (FALL_CAUSES.indexOf(cause) << CAUSE_SHIFT);
+  }
+
+  /** Whether events were sent since the stream's last progress tick (W44). */
+  get sentSinceTick(): boolean {
+    return (this.#flags & WatcherFlag.sentSinceTick) !== 0;
+  }
+
+  set sentSinceTick(isSo: boolean) {
+    if (isSo) this.#flags |= WatcherFlag.sentSinceTick;
+    else this.#flags &= ~WatcherFlag.sentSinceTick;
+  }
+
+  /** Whether outdated changes were left out since its last response. */
+  get skipped(): boolean {
+    return (this.#flags & WatcherFlag.skipped) !== 0;
+  }
+
+  set skipped(isSo: boolean) {
+    if (isSo) this.#flags |= WatcherFlag.skipped;
+    else this.#flags &= ~WatcherFlag.skipped;
+  }
 }
+
+const WatcherFlag = { fragment: 1, progressNotify: 2, sentSinceTick: 4, skipped: 8 } as const;
+/** Above the flags stands the number of the cause. */
+const CAUSE_SHIFT = 4;

@@ -6,7 +6,7 @@ import { EventBlock, type EventSource } from "../../src/watch/event-block.ts";
 import type { EventSink } from "../../src/watch/event-sink.ts";
 import type { WatchHub } from "../../src/watch/hub.ts";
 import { ResponseHead, type WatchId } from "../../src/watch/response-head.ts";
-import { ClassIndex } from "../../src/watch/watch-class.ts";
+import { ClassIndex } from "../../src/watch/class-index.ts";
 import { WatchStream } from "../../src/watch/watch-stream.ts";
 import { SYNCED, Watcher } from "../../src/watch/watcher.ts";
 import {

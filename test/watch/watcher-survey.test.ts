@@ -277,8 +277,8 @@ describe("a survey", () => {
     expect(survey.byPosition.synced).toEqual({ watchers: 6, behind: 0, lagSum: 0, lagMax: 0 });
     const classes = survey
       .classes()
-      .map(([{ interest }, totals]) => [
-        interest.range.kind === "single" ? Buffer.from(interest.range.key).toString() : "",
+      .map(([{ range }, totals]) => [
+        range.kind === "single" ? Buffer.from(range.key).toString() : "",
         totals,
       ]);
     expect(classes).toEqual([
