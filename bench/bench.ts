@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { PEER_KINDS, type ServerKind, isAvailable } from "../test/support/servers.ts";
 import { ROWS } from "./rows.ts";
 import { runRow } from "./runner.ts";
+import { SinkThreads } from "./sink.ts";
 import { type Measured, figureTables, ratioTable } from "./table.ts";
 
 /** What `--quick` stands for: one round, a third of each load. */
@@ -37,6 +38,7 @@ export async function benchMain(args: readonly string[]): Promise<number> {
   ]) as ServerKind[];
   const began = performance.now();
   const measured: Measured[] = [];
+  const sinks = new SinkThreads();
   let failures = 0;
   for (const row of ROWS) {
     if (!row.name.includes(values.only)) continue;
@@ -46,6 +48,7 @@ export async function benchMain(args: readonly string[]): Promise<number> {
       rounds: Number(values.rounds),
       warmUps: Number(values["warm-up"]),
       scale: Number(values.scale),
+      sinks,
       failed: (server, error) => {
         failures++;
         process.stderr.write(`FAILED on ${server}: ${String(error)}\n`);
@@ -53,6 +56,7 @@ export async function benchMain(args: readonly string[]): Promise<number> {
     });
     measured.push(...rows);
   }
+  await sinks.dispose();
   process.stderr.write(`${seconds(began)} done\n`);
   const base = servers.find((kind) => kind !== "vedette") ?? "etcd-3.5";
   process.stdout.write(`${figureTables(measured)}\n${ratioTable(measured, base)}`);

@@ -1,7 +1,7 @@
 import type { Figures } from "./figures.ts";
 import { currentRevision, runPuts } from "./call-load.ts";
 import { CpuMeter, type RowContext } from "./row.ts";
-import { Sink } from "./sink.ts";
+import type { Sink } from "./sink.ts";
 import { newPlan, openWriters } from "./watch-load.ts";
 
 const LOAD = { interest: "all", watchers: 100, streams: 10, writers: 16 } as const;
@@ -34,7 +34,7 @@ interface Past {
 
 /** Writers at a small rate, alone and then beside watchers that read all history. */
 async function runCatchUp(
-  { server, scale }: RowContext,
+  { server, sinks, scale }: RowContext,
   past: Past,
 ): Promise<{ readonly figures: Figures; readonly puts: number }> {
   const writers = await openWriters(LOAD, server.port);
@@ -46,7 +46,7 @@ async function runCatchUp(
     const writing = writers.write({ ...stint, durationMs: Number.POSITIVE_INFINITY });
     const { startRevision, revisions } = past;
     const plan = newPlan(LOAD, server.port);
-    sink = await Sink.open({ ...plan, startRevision, mark: revisions });
+    sink = await sinks.open({ ...plan, startRevision, mark: revisions });
     const { beganMs } = sink;
     const markedMs = await sink.marked();
     const events = revisions * LOAD.watchers;

@@ -4,7 +4,6 @@ import type { Figures } from "./figures.ts";
 import type { Interest } from "./keys.ts";
 import type { LiveMemory } from "./memory-probe.ts";
 import type { RowContext } from "./row.ts";
-import { Sink } from "./sink.ts";
 import { newPlan } from "./watch-load.ts";
 
 /** What our server loads first, so that it can be asked what lives in it. */
@@ -20,7 +19,7 @@ export interface MemoryLoad {
 /** How much a server grows by watchers that nothing happens to. */
 export async function runMemoryLoad(
   { interest, watchers, streams }: MemoryLoad,
-  { server, scale }: RowContext,
+  { server, sinks, scale }: RowContext,
 ): Promise<Figures> {
   const load = {
     interest,
@@ -29,7 +28,7 @@ export async function runMemoryLoad(
   };
   const liveBefore = await liveMemory(server);
   const residentBefore = residentBytes(server.pid);
-  const sink = await Sink.open(newPlan(load, server.port));
+  const sink = await sinks.open(newPlan(load, server.port));
   try {
     const each = watchers === 0 ? load.streams : load.watchers;
     const resident = residentBytes(server.pid) - residentBefore;

@@ -13,7 +13,11 @@ type State = (typeof State)[keyof typeof State];
 
 const WIRE_NUMBER = 0;
 const WIRE_BYTES = 2;
+const HEADER_TAG: number = 1 * 8 + WIRE_BYTES;
+const WATCH_ID_TAG: number = 2 * 8 + WIRE_NUMBER;
 const EVENTS_TAG: number = 11 * 8 + WIRE_BYTES;
+/** In the header. */
+const REVISION_TAG: number = 3 * 8 + WIRE_NUMBER;
 
 /**
  * Reads the WatchResponses of one stream in whatever pieces they come, copies nothing and keeps
@@ -85,9 +89,10 @@ export class MessageCounter {
     return at + step;
   }
 
-  /** Whole events first, which is nearly all there is; else one byte of what is no whole event. */
+  /** Whole fields first, which is nearly all there is; else one byte of what is in two pieces. */
   #walk(bytes: Buffer, start: number, end: number): number {
-    const at = this.#state === State.tag ? this.#wholeEvents(bytes, start, end) : start;
+    const isBetweenFields = this.#state === State.tag && this.#leftAfterHeader < 0;
+    const at = isBetweenFields ? this.#wholeFields(bytes, start, end) : start;
     this.#left -= at - start;
     if (at === end) return at;
     this.#left--;
@@ -98,27 +103,55 @@ export class MessageCounter {
     return at + 1;
   }
 
-  #wholeEvents(bytes: Buffer, start: number, end: number): number {
+  /** Returns where the first field begins that is not whole, or too rare for a way of its own. */
+  #wholeFields(bytes: Buffer, start: number, end: number): number {
     let at = start;
     let events = 0;
-    // What is read beyond the end can only make `next` larger.
-    while (bytes[at] === EVENTS_TAG && this.#leftAfterHeader < 0) {
+    // What is read beyond the end only makes `next` larger than it.
+    for (;;) {
+      const tag = bytes[at];
       let length = bytes[at + 1] as number;
       let next = at + 2;
-      if (length > 127) {
-        const high = bytes[next++] as number;
-        // Longer than 16 KiB: byte by byte, then skipped.
-        if (high > 127) break;
-        length = (length & 127) | (high << 7);
-      }
-      next += length;
-      if (!(next <= end)) break;
-      if (this.#isSampled) this.#listener.sample(bytes, next - length, next);
-      events++;
+      if (tag === EVENTS_TAG) {
+        if (length > 127) {
+          const high = bytes[next++] as number;
+          if (high > 127) break;
+          length = (length & 127) | (high << 7);
+        }
+        next += length;
+        if (!(next <= end)) break;
+        if (this.#isSampled) this.#listener.sample(bytes, next - length, next);
+        events++;
+      } else if (tag === HEADER_TAG && length < 128) {
+        next += length;
+        if (!(next <= end)) break;
+        this.#wholeHeader(bytes, next - length, next);
+      } else if (tag === WATCH_ID_TAG && length < 128 && next <= end) {
+        this.watchId = length;
+      } else break;
       at = next;
     }
     this.events += events;
     return at;
+  }
+
+  /** Reads nothing but the revision: ids are ten bytes long. */
+  #wholeHeader(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end) {
+      const tag = bytes[at++];
+      if (tag === REVISION_TAG) {
+        let scale = 1;
+        for (; (bytes[at] as number) > 127; at++) {
+          this.revision += ((bytes[at] as number) & 127) * scale;
+          scale *= 128;
+        }
+        this.revision += (bytes[at++] as number) * scale;
+      } else {
+        while ((bytes[at] as number) > 127) at++;
+        at++;
+      }
+    }
   }
 
   #byte(byte: number): void {

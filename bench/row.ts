@@ -1,9 +1,11 @@
 import { type CpuSeconds, type TestServer, cpuSeconds } from "../test/support/servers.ts";
 import type { Figures } from "./figures.ts";
+import type { SinkThreads } from "./sink.ts";
 
 /** What a row is given: a server that answers, and how large the row shall be (1 = as it is). */
 export interface RowContext {
   readonly server: TestServer;
+  readonly sinks: SinkThreads;
   readonly scale: number;
 }
 

@@ -2,6 +2,7 @@ import { type ServerKind, TestServer } from "../test/support/servers.ts";
 import { type Figures, medians } from "./figures.ts";
 import { MEMORY_PROBE } from "./memory-load.ts";
 import type { Row } from "./row.ts";
+import type { SinkThreads } from "./sink.ts";
 import type { Measured } from "./table.ts";
 
 export interface RunOptions {
@@ -10,6 +11,7 @@ export interface RunOptions {
   /** Rounds before those, which are not counted. */
   readonly warmUps: number;
   readonly scale: number;
+  readonly sinks: SinkThreads;
   /** Told of a round that failed; that server runs no more of this row. */
   readonly failed: (server: ServerKind, error: unknown) => void;
 }
@@ -78,8 +80,8 @@ class Contestant {
       this.kind,
       this.#row.group === "memory" ? { preload: MEMORY_PROBE } : {},
     );
-    const { scale } = this.#options;
-    this.#round ??= await this.#row.prepare({ server: this.#server, scale });
+    const { sinks, scale } = this.#options;
+    this.#round ??= await this.#row.prepare({ server: this.#server, sinks, scale });
     return this.#round;
   }
 }

@@ -131,6 +131,10 @@ export class SinkConnection {
     if (taken > 0) this.#write(Buffer.concat(frames));
   }
 
+  close(): void {
+    this.#socket.destroy();
+  }
+
   /** Reads no byte from now on. */
   stall(): void {
     this.#socket.pause();

@@ -1,4 +1,5 @@
 import type { InterestPlan } from "./keys.ts";
+import type { Percentiles } from "./latencies.ts";
 
 /** Watchers that a sink holds open. */
 export interface SinkPlan extends InterestPlan {
@@ -14,21 +15,25 @@ export interface SinkPlan extends InterestPlan {
   readonly stalls: boolean;
 }
 
-/** What the sink is told: to say when the events of so many puts have come, since it was opened. */
-export interface SinkOrder {
-  readonly puts: number;
-  readonly limitMs: number;
-}
+/** What a thread of sinks is told; it has one plan at a time. */
+export type SinkOrder =
+  | { readonly kind: "open"; readonly plan: SinkPlan }
+  /** To say when the events of so many puts have come, since the plan was opened. */
+  | { readonly kind: "expect"; readonly puts: number; readonly limitMs: number }
+  | { readonly kind: "close" };
 
 /** What the sink says. Times are of the monotonic clock. */
 export type SinkReport =
   /** From the first request sent to the last watcher created. */
   | { readonly kind: "opened"; readonly beganMs: number; readonly atMs: number }
+  /** When all watchers had as many events as the plan's mark says. */
   | { readonly kind: "marked"; readonly atMs: number }
   /** Latencies are from sending a put to its event, sampled, since the last such report. */
-  | {
-      readonly kind: "arrived";
-      readonly atMs: number;
-      readonly latenciesMs: readonly number[];
-    }
+  | { readonly kind: "arrived"; readonly atMs: number; readonly latency: Percentiles }
+  | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly text: string };
+
+export type ReportOf<Kind extends SinkReport["kind"]> = Extract<
+  SinkReport,
+  { readonly kind: Kind }
+>;

@@ -1,6 +1,7 @@
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { FieldWalker, watchCreateRequest } from "../test/support/fast-messages.ts";
 import { eventsOfAll, watchedRange } from "./keys.ts";
+import { percentiles } from "./latencies.ts";
 import { MessageCounter, type MessageListener } from "./message-counter.ts";
 import { SinkConnection } from "./sink-connection.ts";
 import type { SinkOrder, SinkPlan, SinkReport } from "./sink-plan.ts";
@@ -13,10 +14,10 @@ const READ_BYTES: number = 256 * 1024;
 const SAMPLE_EVERY_MANY = 97;
 const SAMPLE_EVERY_FEW = 3;
 
-/** The sink's side in a thread of its own: opens the watchers of a plan and counts what comes. */
+/** Opens the watchers of a plan and counts what comes. */
 class Sink {
   readonly #plan: SinkPlan;
-  readonly #port: MessagePort;
+  readonly #report: (report: SinkReport) => void;
   readonly #ledger: WatcherLedger;
   readonly #connections: SinkConnection[] = [];
   readonly #event = new FieldWalker();
@@ -31,14 +32,14 @@ class Sink {
   #isOpen = false;
   #isMarked = false;
   #hasFailed = false;
-  #order: SinkOrder | undefined;
+  /** Puts whose events are waited for; 0 = none. */
+  #expected = 0;
   #limit: NodeJS.Timeout | undefined;
 
-  constructor(plan: SinkPlan, port: MessagePort) {
+  constructor(plan: SinkPlan, report: (report: SinkReport) => void) {
     this.#plan = plan;
-    this.#port = port;
+    this.#report = report;
     this.#ledger = new WatcherLedger(plan, plan.mark);
-    port.on("message", (order: SinkOrder) => this.#expect(order));
   }
 
   async open(): Promise<void> {
@@ -61,6 +62,23 @@ class Sink {
     // Its answer comes when the server has read all that was sent before.
     if (watchers === 0) for (const connection of this.#connections) await connection.ping();
     if (watchers === 0) this.#opened();
+  }
+
+  /** Waits for all events of so many puts since the sink was opened, but not for ever. */
+  expect(puts: number, limitMs: number): void {
+    this.#expected = puts;
+    this.#limit = setTimeout(() => this.#late(puts, limitMs), limitMs);
+    try {
+      this.#afterRead();
+    } catch (error) {
+      this.#fail(String(error));
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#limit);
+    this.#hasFailed = true;
+    for (const connection of this.#connections) connection.close();
   }
 
   #connectionOf(stream: number): SinkConnection {
@@ -95,7 +113,7 @@ class Sink {
       this.#isMarked = true;
       this.#report({ kind: "marked", atMs: this.#newestMs });
     }
-    if (this.#order !== undefined && ledger.hasAll(this.#order.puts)) this.#arrived();
+    if (this.#expected > 0 && ledger.hasAll(this.#expected)) this.#arrived();
   }
 
   #opened(): void {
@@ -104,24 +122,15 @@ class Sink {
     this.#report({ kind: "opened", beganMs: this.#beganMs, atMs: monotonicMs() });
   }
 
-  #expect(order: SinkOrder): void {
-    this.#order = order;
-    this.#limit = setTimeout(() => this.#late(order), order.limitMs);
-    try {
-      this.#afterRead();
-    } catch (error) {
-      this.#fail(String(error));
-    }
-  }
-
   #arrived(): void {
     clearTimeout(this.#limit);
-    this.#order = undefined;
-    this.#report({ kind: "arrived", atMs: this.#newestMs, latenciesMs: this.#latenciesMs });
+    this.#expected = 0;
+    const latency = percentiles(this.#latenciesMs);
     this.#latenciesMs = [];
+    this.#report({ kind: "arrived", atMs: this.#newestMs, latency });
   }
 
-  #late({ puts, limitMs }: SinkOrder): void {
+  #late(puts: number, limitMs: number): void {
     const due = eventsOfAll(puts, this.#plan);
     this.#fail(`${this.#ledger.events} of ${due} events after ${limitMs} ms`);
   }
@@ -146,10 +155,25 @@ class Sink {
     this.#hasFailed = true;
     this.#report({ kind: "failed", text });
   }
-
-  #report(report: SinkReport): void {
-    this.#port.postMessage(report);
-  }
 }
 
-if (parentPort !== null) await new Sink(workerData as SinkPlan, parentPort).open();
+function serve(): void {
+  const report = (given: SinkReport): void => parentPort?.postMessage(given);
+  let sink: Sink | undefined;
+  parentPort?.on("message", (order: SinkOrder) => {
+    switch (order.kind) {
+      case "open":
+        sink = new Sink(order.plan, report);
+        void sink.open();
+        break;
+      case "expect":
+        sink?.expect(order.puts, order.limitMs);
+        break;
+      case "close":
+        sink?.close();
+        report({ kind: "closed" });
+    }
+  });
+}
+
+serve();

@@ -1,49 +1,59 @@
 import { Worker } from "node:worker_threads";
-import { type Percentiles, percentiles } from "./latencies.ts";
-import type { SinkOrder, SinkPlan, SinkReport } from "./sink-plan.ts";
+import type { ReportOf, SinkOrder, SinkPlan, SinkReport } from "./sink-plan.ts";
 
-/** All events that were waited for are there. */
-export interface Arrival {
-  /** When the last one came, monotonic milliseconds. */
-  readonly atMs: number;
-  readonly latency: Percentiles;
-}
-
-/** No row waits longer than this for its events, or for its watchers. */
-export const ARRIVAL_LIMIT_MS = 60_000;
+/** No row waits longer than this for its events. */
+const ARRIVAL_LIMIT_MS = 60_000;
 
 /**
- * Watchers in a thread of their own, so that counting what comes does not delay the writers. They
- * check what they get; whatever is amiss rejects what is waited for here.
+ * Threads that hold sinks, so that counting what comes does not delay the writers. A thread is used
+ * again once its sink is closed: code that has become fast stays fast.
+ */
+export class SinkThreads {
+  readonly #idle: Worker[] = [];
+
+  /** Opens all watchers of the plan. */
+  async open(plan: SinkPlan): Promise<Sink> {
+    const worker = this.#idle.pop() ?? new Worker(new URL("sink-worker.js", import.meta.url));
+    const sink = new Sink(worker, () => this.#idle.push(worker));
+    await sink.open(plan);
+    return sink;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#idle.map((worker) => worker.terminate()));
+  }
+}
+
+/**
+ * Watchers that check what they get, in another thread. Whatever is amiss there rejects what is
+ * waited for here.
  */
 export class Sink {
   readonly #worker: Worker;
+  readonly #closed: () => void;
   /** Reports that nobody has asked for yet, and who waits for one. */
   readonly #reports = new Map<SinkReport["kind"], SinkReport>();
   readonly #waiters = new Map<SinkReport["kind"], (report: SinkReport) => void>();
   readonly #failed: Promise<never>;
+  #broken: (error: Error) => void = () => undefined;
   #opened: ReportOf<"opened"> | undefined;
 
-  private constructor(plan: SinkPlan) {
-    this.#worker = new Worker(new URL("sink-worker.js", import.meta.url), { workerData: plan });
+  constructor(worker: Worker, closed: () => void) {
+    this.#worker = worker;
+    this.#closed = closed;
     this.#failed = new Promise((_resolve, reject) => {
-      this.#worker.on("error", reject);
+      this.#broken = reject;
       this.#waiters.set("failed", (report) => reject(new Error(failureText(report))));
     });
     // Whoever waits then is told; nobody has to wait.
     this.#failed.catch(() => undefined);
-    this.#worker.on("message", (report: SinkReport) => {
-      const waiter = this.#waiters.get(report.kind);
-      if (waiter === undefined) this.#reports.set(report.kind, report);
-      else waiter(report);
-    });
+    worker.on("message", this.#take);
+    worker.on("error", this.#broken);
   }
 
-  /** Opens all watchers of the plan. */
-  static async open(plan: SinkPlan): Promise<Sink> {
-    const sink = new Sink(plan);
-    sink.#opened = await sink.#next("opened");
-    return sink;
+  async open(plan: SinkPlan): Promise<void> {
+    this.#order({ kind: "open", plan });
+    this.#opened = await this.#next("opened");
   }
 
   /** When the first request was sent. */
@@ -56,21 +66,34 @@ export class Sink {
     return (this.#opened?.atMs ?? 0) - this.beganMs;
   }
 
-  /** When all watchers have as many events as the plan's mark says. */
+  /** When all watchers had as many events as the plan's mark says. */
   async marked(): Promise<number> {
     return (await this.#next("marked")).atMs;
   }
 
   /** Waits until all events of the first `puts` puts since the start have come. */
-  async arrived(puts: number): Promise<Arrival> {
-    const order: SinkOrder = { puts, limitMs: ARRIVAL_LIMIT_MS };
-    this.#worker.postMessage(order);
-    const { atMs, latenciesMs } = await this.#next("arrived");
-    return { atMs, latency: percentiles(latenciesMs) };
+  arrived(puts: number): Promise<ReportOf<"arrived">> {
+    this.#order({ kind: "expect", puts, limitMs: ARRIVAL_LIMIT_MS });
+    return this.#next("arrived");
   }
 
+  /** Leaves the thread to the next sink. */
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    this.#order({ kind: "close" });
+    await new Promise((resolve) => this.#waiters.set("closed", resolve));
+    this.#worker.off("message", this.#take);
+    this.#worker.off("error", this.#broken);
+    this.#closed();
+  }
+
+  readonly #take = (report: SinkReport): void => {
+    const waiter = this.#waiters.get(report.kind);
+    if (waiter === undefined) this.#reports.set(report.kind, report);
+    else waiter(report);
+  };
+
+  #order(order: SinkOrder): void {
+    this.#worker.postMessage(order);
   }
 
   #next<Kind extends SinkReport["kind"]>(kind: Kind): Promise<ReportOf<Kind>> {
@@ -83,8 +106,6 @@ export class Sink {
     return Promise.race([report as Promise<ReportOf<Kind>>, this.#failed]);
   }
 }
-
-type ReportOf<Kind extends SinkReport["kind"]> = Extract<SinkReport, { readonly kind: Kind }>;
 
 function failureText(report: SinkReport): string {
   return report.kind === "failed" ? report.text : "";

@@ -1,7 +1,7 @@
 import { residentBytes } from "../test/support/servers.ts";
 import type { Figures } from "./figures.ts";
 import type { RowContext } from "./row.ts";
-import { Sink } from "./sink.ts";
+import type { Sink } from "./sink.ts";
 import { newPlan, openWriters } from "./watch-load.ts";
 
 const HEALTHY = { interest: "all", watchers: 1_000, streams: 100, writers: 64 } as const;
@@ -12,8 +12,8 @@ const DURATION_MS = 2_000;
  * Healthy watchers alone, then beside as many on connections that never read a byte. Memory growth
  * is that of the server from before the stalled ones are opened until the last event has come.
  */
-export async function runStallLoad({ server, scale }: RowContext): Promise<Figures> {
-  const sink = await Sink.open(newPlan(HEALTHY, server.port));
+export async function runStallLoad({ server, sinks, scale }: RowContext): Promise<Figures> {
+  const sink = await sinks.open(newPlan(HEALTHY, server.port));
   const writers = await openWriters(HEALTHY, server.port);
   const stint = {
     putsMax: Number.POSITIVE_INFINITY,
@@ -25,7 +25,7 @@ export async function runStallLoad({ server, scale }: RowContext): Promise<Figur
     const alone = await writers.write(stint);
     const aloneArrival = await sink.arrived(writers.puts);
     const before = residentBytes(server.pid);
-    stalled = await Sink.open({ ...newPlan(HEALTHY, server.port), stalls: true });
+    stalled = await sinks.open({ ...newPlan(HEALTHY, server.port), stalls: true });
     const beside = await writers.write(stint);
     const arrival = await sink.arrived(writers.puts);
     return {

@@ -1,7 +1,6 @@
 import type { Figures } from "./figures.ts";
 import { type InterestPlan, eventsOfAll } from "./keys.ts";
 import { CpuMeter, type RowContext } from "./row.ts";
-import { Sink } from "./sink.ts";
 import type { SinkPlan } from "./sink-plan.ts";
 import { Writers } from "./writers.ts";
 
@@ -20,9 +19,9 @@ const DURATION_MS = 1_500;
 /** Watchers that are all level, and writers. */
 export async function runWatchLoad(
   load: WatchLoad,
-  { server, scale }: RowContext,
+  { server, sinks, scale }: RowContext,
 ): Promise<Figures> {
-  const sink = await Sink.open(newPlan(load, server.port));
+  const sink = await sinks.open(newPlan(load, server.port));
   const writers = await openWriters(load, server.port);
   try {
     const cpu = new CpuMeter(server);
