@@ -46,6 +46,8 @@ async function runCommand(command: string, args: readonly string[]): Promise<voi
     process.exitCode = EXIT_BAD_FLAG;
     return;
   }
+  // Whoever reads the lines may have seen enough: `vedette top | head`.
+  process.stdout.on("error", () => process.exit());
   const screen = {
     isTerminal: process.stdout.isTTY,
     write: (text: string): void => void process.stdout.write(text),
