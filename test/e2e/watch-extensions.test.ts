@@ -91,7 +91,8 @@ class RawWatch {
 
 async function put(key: string, value: string | Buffer): Promise<number> {
   const answer = await client.call("Put", { key: Buffer.from(key), value: Buffer.from(value) });
-  return (answer.message?.["header"] as Message)["revision"] as number;
+  const { header } = answer.message as { header: Message };
+  return header["revision"] as number;
 }
 
 async function remove(key: string): Promise<void> {
