@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RpcClient, type WatchStream } from "../support/rpc-client.ts";
 import { httpGet, TestServer } from "../support/servers.ts";
+import { headerRevision } from "../support/watch-truth.ts";
 import type { Message } from "../support/wire-codec.ts";
 
 /** Many creates and many streams on one connection: what clients do in a hurry, or by mistake. */
@@ -27,7 +28,7 @@ afterEach(async () => {
 
 async function put(): Promise<number> {
   const { message } = await other.call("Put", { key: KEY, value: Buffer.from("v") });
-  return Number((message?.["header"] as Message)["revision"]);
+  return headerRevision(message ?? {});
 }
 
 async function take(stream: WatchStream, count: number): Promise<Message[]> {
@@ -78,7 +79,7 @@ test("a thousand streams one after the other on one connection leave nothing beh
   await take(last, 1);
   const revision = await put();
   const [event] = await take(last, 1);
-  expect((event?.["header"] as Message)["revision"]).toBe(revision);
+  expect(headerRevision(event ?? {})).toBe(revision);
   const { body } = await httpGet(server.port, "/metrics");
   expect(body).toMatch(/^etcd_debugging_mvcc_watch_stream_total 1$/m);
   expect(body).toMatch(/^etcd_debugging_mvcc_watcher_total 1$/m);
