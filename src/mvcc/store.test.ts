@@ -67,6 +67,28 @@ describe("revisions", () => {
     }
   });
 
+  test("why a key went is not in HashKV, which is etcd's (K70)", () => {
+    const hashes = (["request", "lease-expiry"] as const).map((reason) => {
+      const { store } = newStore();
+      put(store, "a", "1");
+      const txn = store.begin();
+      txn.delete(ALL, reason);
+      txn.end();
+      return store.hashKv(store.head).hash;
+    });
+    expect(hashes[0]).toBe(hashes[1]);
+  });
+
+  test("a slice of the state counts dead keys too", () => {
+    const { store } = newStore();
+    for (const key of ["a", "b", "c", "d"]) put(store, key, "1");
+    for (const key of ["a", "b", "c"]) remove(store, key);
+    const slice = { at: store.head, keysLeft: 2 };
+    const next = store.state(ALL, slice, () => true);
+    expect(next).toEqual(bytes("c"));
+    expect(store.state({ kind: "single", key: bytes("d") }, slice, () => true)).toEqual(bytes("d"));
+  });
+
   test("changes carry no previous KeyValue when nobody wants it", () => {
     const { store } = newStore();
     put(store, "a", "1");
