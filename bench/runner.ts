@@ -78,7 +78,7 @@ class Contestant {
     this.#server?.resume();
     this.#server ??= await TestServer.start(
       this.kind,
-      this.#row.group === "memory" ? { preload: MEMORY_PROBE } : {},
+      this.#row.isFresh === true ? { preload: MEMORY_PROBE } : {},
     );
     const { sinks, scale } = this.#options;
     this.#round ??= await this.#row.prepare({ server: this.#server, sinks, scale });

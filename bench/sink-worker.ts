@@ -59,9 +59,10 @@ class Sink {
     }
     this.#beganMs = monotonicMs();
     for (const connection of this.#connections) connection.flush();
-    // Its answer comes when the server has read all that was sent before.
-    if (watchers === 0) for (const connection of this.#connections) await connection.ping();
-    if (watchers === 0) this.#opened();
+    if (watchers > 0) return;
+    // Streams alone are not answered; pings are, when all that was sent before has been read.
+    await Promise.all(this.#connections.map((connection) => connection.ping()));
+    this.#opened();
   }
 
   /** Waits for all events of so many puts since the sink was opened, but not for ever. */
@@ -108,7 +109,7 @@ class Sink {
       this.#newestMs = monotonicMs();
     }
     this.#readMs = 0;
-    if (!this.#isOpen && ledger.areAllCreated) this.#opened();
+    if (!this.#isOpen && this.#plan.watchers > 0 && ledger.areAllCreated) this.#opened();
     if (!this.#isMarked && ledger.areAllMarked) {
       this.#isMarked = true;
       this.#report({ kind: "marked", atMs: this.#newestMs });

@@ -1,6 +1,8 @@
 import { type InterestPlan, eventsOf, eventsOfAll } from "./keys.ts";
 import type { MessageCounter } from "./message-counter.ts";
 
+type Response = Pick<MessageCounter, "revision" | "events" | "isCreated" | "isCanceled">;
+
 /**
  * What each watcher has been sent: that it was created once, how many events came, and that the
  * revisions in its headers never go back. Whatever is not as it should be is thrown.
@@ -31,7 +33,7 @@ export class WatcherLedger {
   }
 
   /** A response to watcher number `watcher`. */
-  message(watcher: number, { revision, events, isCreated, isCanceled }: MessageCounter): void {
+  message(watcher: number, { revision, events, isCreated, isCanceled }: Response): void {
     if (isCanceled) throw new Error(`watcher ${watcher} was canceled`);
     const before = this.#events[watcher];
     if (before === undefined) throw new Error(`there is no watcher ${watcher}`);
