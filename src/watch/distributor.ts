@@ -187,22 +187,20 @@ export class Distributor {
     // Backwards: a refused watcher gives its seat to the last one, which has been served already.
     for (let seat = audience.size - 1; seat >= 0; seat--) {
       const watcher = audience.at(seat);
-      const { position, skipped } = watcher;
-      if (piece.lastSkip > 0) noteSkip(watcher, piece.lastSkip);
+      const { position } = watcher;
+      const skipped = piece.lastSkip > 0 && noteSkip(watcher, piece.lastSkip);
       let first = 0;
       if (position.kind === "riding" && position.boarded > firstRevision) {
         if (position.boarded > lastRevision) continue;
         first = piece.indexFrom(position.boarded, block);
       }
       if (this.#offer(watcher, piece, first)) {
-        watcher.sentSinceTick = true;
-        watcher.waitsSince = NOT_WAITING;
-        watcher.skipped = false;
+        watcher.sent();
         this.eventsSent += piece.count - first;
         this.eventBytesSent += piece.bytes - piece.offset(first);
       } else {
-        // What was skipped here is met again, and said then.
-        watcher.skipped = skipped;
+        // It is met again, and said then.
+        if (skipped) watcher.skipped = false;
         refused(watcher, cursorOf(position, piece, block.revision(piece.event(first))));
       }
     }
@@ -257,11 +255,16 @@ export class Distributor {
   }
 }
 
-/** A change is skipped for a rider unless it boarded above it. */
-function noteSkip(watcher: Watcher, lastSkip: number): void {
+/**
+ * A change is skipped for a rider unless it boarded above it. True when it is the first one since
+ * the rider's last response.
+ */
+function noteSkip(watcher: Watcher, lastSkip: number): boolean {
   const { position } = watcher;
   assert(position.kind === "riding", "nobody who is level skips a change");
-  if (position.boarded <= lastSkip) watcher.skipped = true;
+  if (watcher.skipped || position.boarded > lastSkip) return false;
+  watcher.skipped = true;
+  return true;
 }
 
 /** The first revision not taken: of the event refused, or lower when some were skipped before. */

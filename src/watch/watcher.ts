@@ -139,6 +139,12 @@ export class Watcher {
     else this.#flags &= ~WatcherFlag.sentSinceTick;
   }
 
+  /** Notes that its stream took events: one visit to the flags for all that this means. */
+  sent(): void {
+    this.#flags = (this.#flags | WatcherFlag.sentSinceTick) & ~WatcherFlag.skipped;
+    this.waitsSince = NOT_WAITING;
+  }
+
   /** Whether outdated changes were left out since its last response. */
   get skipped(): boolean {
     return (this.#flags & WatcherFlag.skipped) !== 0;
