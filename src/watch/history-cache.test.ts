@@ -57,7 +57,7 @@ describe("history cache", () => {
     const store = storeWith(60);
     const oneStretch = newCache(store, 1e6);
     oneStretch.read(toRevision(2), 62 as Revision);
-    const cache = newCache(store, oneStretch.bytes * 2);
+    const cache = newCache(store, oneStretch.bytes * 2.5);
     const read = (at: number): number => {
       const before = cache.eventsRead;
       cache.read(toRevision(at), 62 as Revision);
