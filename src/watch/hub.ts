@@ -23,11 +23,11 @@ import {
   type WatchId,
 } from "./response-head.ts";
 import { Sweep, type SweepHost } from "./sweep.ts";
+import { checkTransition, type FallEvent, type HubEvent } from "./transitions.ts";
 import { WaitingWatchers } from "./waiting-watchers.ts";
 import type { WatchClass } from "./watch-class.ts";
 import { type StreamClient, WatchStream } from "./watch-stream.ts";
 import {
-  type FallCause,
   type Position,
   POSITION_KINDS,
   type PositionKind,
@@ -272,7 +272,7 @@ export class WatchHub implements SweepHost, ListerHost {
   startWithState(watcher: Watcher): void {
     this.start(watcher, 0);
     watcher.cause = "state-first";
-    this.move(watcher, this.#lister.begin(watcher.watchClass));
+    this.move(watcher, this.#lister.begin(watcher.watchClass), "created-for-state");
     this.#wake();
   }
 
@@ -285,9 +285,9 @@ export class WatchHub implements SweepHost, ListerHost {
     this.#enter(watcher, SYNCED);
     if (startRevision === 0 || startRevision === next) return;
     const from = toRevision(startRevision);
-    if (from < next) this.#fall(watcher, from, "started-in-past");
+    if (from < next) this.#fall(watcher, from, "created-behind");
     else {
-      this.move(watcher, { kind: "future", nextRevision: from });
+      this.move(watcher, { kind: "future", nextRevision: from }, "created-ahead");
       this.#future.add(watcher, from);
     }
   }
@@ -297,9 +297,10 @@ export class WatchHub implements SweepHost, ListerHost {
     for (const watcher of [...stream.victims]) {
       const { position } = watcher;
       assert(position.kind === "victim", "the victims of a stream are victims");
-      if (position.listing === undefined) this.sendBehind(watcher, position.nextRevision);
+      const { listing, nextRevision: from } = position;
+      if (listing === undefined) this.sendBehind(watcher, from, "drained");
       else {
-        this.move(watcher, this.#lister.resume(watcher.watchClass, position.listing));
+        this.move(watcher, this.#lister.resume(watcher.watchClass, listing), "drained-listing");
         this.#wake();
       }
     }
@@ -310,12 +311,13 @@ export class WatchHub implements SweepHost, ListerHost {
   }
 
   /** The only code that changes where a watcher stands. */
-  move(watcher: Watcher, to: Position): void {
+  move(watcher: Watcher, to: Position, event: HubEvent): void {
+    checkTransition(watcher.position, event, to);
     this.#leave(watcher);
     this.#enter(watcher, to);
   }
 
-  sendBehind(watcher: Watcher, from: Revision): void {
+  sendBehind(watcher: Watcher, from: Revision, event: HubEvent): void {
     if (from < this.#compacted) {
       watcher.stream.cancelCompacted(watcher, this.#compacted);
       return;
@@ -323,7 +325,7 @@ export class WatchHub implements SweepHost, ListerHost {
     const { position } = watcher;
     const readsMemory = position.kind === "riding" && position.sweep.kind === "memory";
     if (readsMemory && from < this.log.completeFrom) watcher.cause = "log-exceeded";
-    this.move(watcher, { kind: "unsynced", nextRevision: from });
+    this.move(watcher, { kind: "unsynced", nextRevision: from }, event);
     const sweep = from >= this.log.completeFrom ? this.#memory : this.#store;
     sweep.wait(watcher, from);
     this.#wake();
@@ -401,16 +403,17 @@ export class WatchHub implements SweepHost, ListerHost {
     watcher.stream.refused(watcher);
     watcher.cause = "stream-full";
     const { position } = watcher;
-    if (position.kind !== "listing") this.move(watcher, { kind: "victim", nextRevision: next });
-    else {
+    let to: Position = { kind: "victim", nextRevision: next };
+    if (position.kind === "listing") {
       const listing = position.listing.cursor;
-      this.move(watcher, { kind: "victim", nextRevision: nextRevision(listing.revision), listing });
+      to = { kind: "victim", nextRevision: nextRevision(listing.revision), listing };
     }
+    this.move(watcher, to, "refused");
   }
 
-  #fall(watcher: Watcher, from: Revision, cause: FallCause): void {
-    watcher.cause = cause;
-    this.sendBehind(watcher, from);
+  #fall(watcher: Watcher, from: Revision, event: FallEvent): void {
+    watcher.cause = event === "created-behind" ? "started-in-past" : event;
+    this.sendBehind(watcher, from, event);
   }
 
   /** Those whose start the head has reached read from there, like anyone who is behind. */

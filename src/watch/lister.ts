@@ -6,6 +6,7 @@ import { nextRevision, type Revision } from "../base/revision.ts";
 import type { Distributor } from "./distributor.ts";
 import { EventBlock, type EventSource } from "./event-block.ts";
 import type { History } from "./history.ts";
+import type { HubEvent } from "./transitions.ts";
 import type { WatchClass } from "./watch-class.ts";
 import { partsOf } from "./watch-range.ts";
 import { type Position, SYNCED, type Watcher } from "./watcher.ts";
@@ -38,8 +39,8 @@ export interface ListerHost {
   readonly compacted: number;
   readonly history: History;
   readonly distributor: Distributor;
-  move(watcher: Watcher, to: Position): void;
-  sendBehind(watcher: Watcher, from: Revision): void;
+  move(watcher: Watcher, to: Position, event: HubEvent): void;
+  sendBehind(watcher: Watcher, from: Revision, event: HubEvent): void;
 }
 
 export interface ListerBounds {
@@ -151,8 +152,8 @@ export class Lister {
     const isLevel = revision === this.#host.head;
     for (let seat = audience.size - 1; seat >= 0; seat--) {
       const watcher = audience.at(seat);
-      if (isLevel) this.#host.move(watcher, SYNCED);
-      else this.#host.sendBehind(watcher, nextRevision(revision));
+      if (isLevel) this.#host.move(watcher, SYNCED, "state-complete");
+      else this.#host.sendBehind(watcher, nextRevision(revision), "state-outrun");
     }
   }
 

@@ -6,6 +6,7 @@ import type { EventLog } from "./event-log.ts";
 import type { History } from "./history.ts";
 import type { HistoryCache } from "./history-cache.ts";
 import type { AudienceKind, WatchClass } from "./watch-class.ts";
+import type { HubEvent } from "./transitions.ts";
 import { WaitingWatchers } from "./waiting-watchers.ts";
 import { type Position, SYNCED, type Watcher } from "./watcher.ts";
 
@@ -30,11 +31,11 @@ export interface SweepHost {
   readonly history: History;
   readonly historyCache: HistoryCache;
   readonly distributor: Distributor;
-  move(watcher: Watcher, to: Position): void;
+  move(watcher: Watcher, to: Position, event: HubEvent): void;
   /**
    * Puts a watcher that is behind the head where it is served from: memory, store, or cancelled.
    */
-  sendBehind(watcher: Watcher, from: Revision): void;
+  sendBehind(watcher: Watcher, from: Revision, event: HubEvent): void;
 }
 
 /** One stretch of history, ready to be distributed. */
@@ -170,7 +171,7 @@ export class Sweep {
   #board(end: Revision): void {
     while (this.#ahead.least < end) {
       const { watcher, from } = this.#ahead.take();
-      this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from });
+      this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from }, "boarded");
     }
   }
 
@@ -214,7 +215,7 @@ export class Sweep {
 
   #everybodyIsLevel(): void {
     this.#isRunOver = true;
-    this.#forEachRider((watcher) => this.#host.move(watcher, SYNCED));
+    this.#forEachRider((watcher) => this.#host.move(watcher, SYNCED, "level"));
   }
 
   /** The sweep cannot go on from here: its riders are sent to where they are served. */
@@ -224,7 +225,7 @@ export class Sweep {
     this.#forEachRider((watcher) => {
       const { position } = watcher;
       assert(position.kind === "riding" && position.boarded <= at, "a rider boarded below");
-      this.#host.sendBehind(watcher, at);
+      this.#host.sendBehind(watcher, at, "handed-over");
     });
   }
 

@@ -110,7 +110,7 @@ export class WatchStream {
     this.#watchers.delete(id);
     // Before the move: that may answer a progress request, which no longer speaks for this watcher.
     this.#control(id, { canceled: true, skipped: watcher.skipped });
-    this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
+    this.#hub.move(watcher, { kind: "cancelled", reason: "client" }, "client-cancel");
   }
 
   /**
@@ -123,7 +123,7 @@ export class WatchStream {
     if (watcher === undefined) return false;
     this.#watchers.delete(id);
     this.#control(id, { canceled: true, cancelReason: reason, skipped: watcher.skipped });
-    this.#hub.move(watcher, { kind: "cancelled", reason: "operator" });
+    this.#hub.move(watcher, { kind: "cancelled", reason: "operator" }, "operator-cancel");
     return true;
   }
 
@@ -189,7 +189,7 @@ export class WatchStream {
     if (this.#closed) return;
     this.#closed = true;
     for (const watcher of this.#watchers.values()) {
-      this.#hub.move(watcher, { kind: "cancelled", reason: "client" });
+      this.#hub.move(watcher, { kind: "cancelled", reason: "client" }, "stream-closed");
     }
     this.#watchers.clear();
     this.#compactedIds.clear();
@@ -205,7 +205,7 @@ export class WatchStream {
     const { skipped } = watcher;
     const message = this.#hub.control(watcher.id, 0, { canceled: true, compactRevision, skipped });
     this.sink.control(message);
-    this.#hub.move(watcher, { kind: "cancelled", reason: "compacted" });
+    this.#hub.move(watcher, { kind: "cancelled", reason: "compacted" }, "compacted");
   }
 
   /** Called by the hub as watchers leave (+1) and reach (-1) the synced position. */
