@@ -2,8 +2,8 @@ import { assert } from "./assert.ts";
 
 /**
  * Half-open intervals of keys, as latin1 text, and who is interested in them: answers "which
- * intervals contain this key" in O(log n + answers). An AVL tree ordered by (start, end) in which every node also knows
- * the greatest end below it. `end` null = no upper bound.
+ * intervals contain this key" in O(log n + answers). An AVL tree ordered by (start, end) in which
+ * every node also knows the greatest end below it. `end` null = no upper bound.
  */
 export class IntervalTree<Value> {
   #root: IntervalNode<Value> | null = null;

@@ -19,7 +19,7 @@ function newCache(history: ModelStore, bytesMax: number): HistoryCache {
 }
 
 describe("history cache", () => {
-  it("gives every stretch whole, whatever was read before, and holds no more than its bound", () => {
+  it("gives every stretch whole, whatever was read before, and holds no more than it may", () => {
     const store = storeWith(60);
     const revision = fc.integer({ min: 2, max: 61 });
     fc.assert(
