@@ -4,6 +4,8 @@ import type { Revision } from "../base/revision.ts";
 import type { Change } from "../mvcc/change.ts";
 import { NO_SLOT } from "../mvcc/slot.ts";
 import type { MvccStore, WriteTxn } from "../mvcc/store.ts";
+import type { Alarm } from "./alarm-command.ts";
+import type { AlarmTable } from "./alarm-table.ts";
 import type {
   Command,
   CompactCommand,
@@ -29,6 +31,7 @@ export interface Applied {
 
 export interface MachineOptions {
   readonly leases: LeaseTable;
+  readonly alarms: AlarmTable;
   /** Whether watchers want the KeyValue before each change (D13); asked for every write. */
   readonly wantsPrevious: () => boolean;
 }
@@ -44,6 +47,7 @@ const NO_CHANGES: readonly Change[] = [];
 export class Machine {
   readonly #store: MvccStore;
   readonly #leases: LeaseTable;
+  readonly #alarms: AlarmTable;
   readonly #wantsPrevious: () => boolean;
   readonly #reader: RangeReader;
   readonly #txns: TxnRunner;
@@ -52,6 +56,7 @@ export class Machine {
   constructor(store: MvccStore, options: MachineOptions) {
     this.#store = store;
     this.#leases = options.leases;
+    this.#alarms = options.alarms;
     this.#wantsPrevious = options.wantsPrevious;
     this.#reader = new RangeReader(store);
     this.#txns = new TxnRunner({
@@ -67,8 +72,15 @@ export class Machine {
     return this.#counters;
   }
 
+  /** The alarms that stand: an array that never changes. */
+  get alarms(): readonly Alarm[] {
+    return this.#alarms.alarms;
+  }
+
   /** Applies the next command of the log to the newest state. */
   apply(command: Command): Applied {
+    const refusal = this.#alarms.refusal(command);
+    if (refusal !== undefined) return refused(refusal);
     switch (command.kind) {
       case "put":
         return this.#put(command);
@@ -78,6 +90,11 @@ export class Machine {
         return this.#txn(command);
       case "compact":
         return { outcome: this.#compact(command), changes: NO_CHANGES };
+      case "alarm": {
+        const alarms = this.#alarms.apply(command);
+        const outcome = { kind: command.kind, revision: this.#store.head, alarms };
+        return { outcome, changes: NO_CHANGES };
+      }
       default:
         return unreachable(command);
     }

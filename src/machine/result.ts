@@ -1,5 +1,6 @@
 import type { EtcdError } from "../base/errors.ts";
 import type { Revision } from "../base/revision.ts";
+import type { AlarmResult } from "./alarm-command.ts";
 import type { Command } from "./command.ts";
 
 /**
@@ -43,7 +44,7 @@ export interface CompactResult {
 }
 
 export type OpResult = PutResult | DeleteRangeResult | RangeResult | TxnResult;
-export type CommandResult = PutResult | DeleteRangeResult | TxnResult | CompactResult;
+export type CommandResult = PutResult | DeleteRangeResult | TxnResult | CompactResult | AlarmResult;
 
 /** An expected "no" is a value: the machine never throws for a client's fault. */
 export type Outcome<Result> = Result | EtcdError;

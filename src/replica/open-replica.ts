@@ -1,4 +1,5 @@
 import type { Random, Timers } from "../base/outside.ts";
+import { AlarmTable } from "../machine/alarm-table.ts";
 import type { LeaseTable } from "../machine/lease-table.ts";
 import { Machine } from "../machine/machine.ts";
 import { MvccStore } from "../mvcc/store.ts";
@@ -55,6 +56,7 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
   });
   const machine = new Machine(store, {
     leases: options.leases,
+    alarms: new AlarmTable(new Map()),
     wantsPrevious: () => hub.wantsPrevious,
   });
   const replica = new LocalReplica({ ...options, log, store, machine, hub });

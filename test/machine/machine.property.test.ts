@@ -128,8 +128,8 @@ function plainResult(result: CommandResult | OpResult): ModelAnswer {
       const { succeeded, responses } = result;
       return { succeeded, responses: responses.map(plainResult), revision };
     }
-    case "compact":
-      throw new Error("a compaction is no request of the model");
+    default:
+      throw new Error(`${result.kind} is no request of the model`);
   }
 }
 

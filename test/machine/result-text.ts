@@ -37,6 +37,8 @@ function resultText(result: CommandResult | OpResult): string[] {
     }
     case "compact":
       return [`compacted, revision ${revision}`];
+    default:
+      return [`${result.kind}, revision ${revision}`];
   }
 }
 

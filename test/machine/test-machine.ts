@@ -1,3 +1,4 @@
+import { AlarmTable } from "../../src/machine/alarm-table.ts";
 import { NO_LEASES } from "../../src/machine/lease-table.ts";
 import { Machine } from "../../src/machine/machine.ts";
 import { MvccStore } from "../../src/mvcc/store.ts";
@@ -16,6 +17,7 @@ export function newTestMachine(): TestMachine {
   const store = new MvccStore(new MemoryLog(), { hashSeed: 7 });
   const machine = new Machine(store, {
     leases: { exists: (id) => leases.has(id) || NO_LEASES.exists(id) },
+    alarms: new AlarmTable(new Map()),
     wantsPrevious: () => true,
   });
   return { machine, store, leases };
