@@ -11,6 +11,7 @@ import { parseKeyRange, type KeyRange } from "../base/key-range.ts";
 import { toRevision } from "../base/revision.ts";
 import type { Change } from "./change.ts";
 import { modRevisionOf, parseKeyValue } from "./key-value.ts";
+import type { StateTableName } from "./state-tables.ts";
 import { MvccStore, NO_SLOT, type Slot } from "./store.ts";
 
 type Step =
@@ -19,7 +20,16 @@ type Step =
   | { readonly kind: "step"; readonly budget: number }
   | { readonly kind: "restart" }
   | { readonly kind: "rewrite"; readonly share: number }
-  | { readonly kind: "hash"; readonly back: number; readonly budget: number };
+  | { readonly kind: "hash"; readonly back: number; readonly budget: number }
+  | {
+      readonly kind: "set";
+      readonly table: StateTableName;
+      readonly key: string;
+      readonly value: string;
+    }
+  | { readonly kind: "unset"; readonly table: StateTableName; readonly key: string }
+  /** Changes of state become durable, but for the newest few. */
+  | { readonly kind: "durable"; readonly but: number };
 
 /** Few keys, so that they meet again and again; 0xff and a NUL are among them. */
 const KEYS = ["a", "a\0", "ab", "abc", "b", "b\xff", "\xff", "\xff\xff", "\0", "k".repeat(300)];
@@ -36,6 +46,15 @@ const txn = fc.array(op, { minLength: 1, maxLength: 4 }).map((ops): Step => ({ k
 const hash = fc
   .tuple(fc.nat(4), fc.nat(5))
   .map(([back, budget]): Step => ({ kind: "hash", back, budget: budget + 1 }));
+const TABLES: readonly StateTableName[] = ["lease", "alarm", "auth", "user", "role"];
+const place = {
+  table: fc.constantFrom(...TABLES),
+  key: fc.constantFrom("", "a", "\xff\0", "k".repeat(200)),
+};
+const set = fc
+  .record({ ...place, value: fc.string({ maxLength: 4, unit: "binary-ascii" }) })
+  .map((one): Step => ({ kind: "set", ...one }));
+const unset = fc.record(place).map((one): Step => ({ kind: "unset", ...one }));
 const step = fc.oneof(
   { arbitrary: txn, weight: 12 },
   { arbitrary: fc.nat(6).map((back): Step => ({ kind: "compact", back })), weight: 2 },
@@ -43,6 +62,9 @@ const step = fc.oneof(
   { arbitrary: fc.constant<Step>({ kind: "restart" }), weight: 1 },
   { arbitrary: fc.nat(100).map((share): Step => ({ kind: "rewrite", share })), weight: 1 },
   { arbitrary: hash, weight: 1 },
+  { arbitrary: set, weight: 4 },
+  { arbitrary: unset, weight: 2 },
+  { arbitrary: fc.nat(3).map((but): Step => ({ kind: "durable", but })), weight: 2 },
 );
 
 /** Drives a store and its model together, and compares all that can be asked of them. */
@@ -50,6 +72,8 @@ class Harness {
   readonly model = new ModelStore();
   log = new MemoryLog();
   store = new MvccStore(this.log, { hashSeed: 7 });
+  /** What the state tables hold, by table and key. */
+  readonly #state = new Map<string, string>();
 
   run(action: Step): void {
     switch (action.kind) {
@@ -67,6 +91,15 @@ class Harness {
         return this.log.rewrite(this.store, Math.ceil((this.log.length * action.share) / 100));
       case "hash":
         return this.#hash(action.back, action.budget);
+      case "set":
+        return this.#set(action);
+      case "unset":
+        this.store.state(action.table).delete(action.key);
+        this.#state.delete(`${action.table}/${action.key}`);
+        return;
+      case "durable":
+        this.store.stateDurable(Math.max(this.store.stateWrites - action.but, 0));
+        return;
     }
   }
 
@@ -78,6 +111,21 @@ class Harness {
       return true;
     });
     this.store.replayed();
+  }
+
+  get stateCount(): number {
+    return this.#state.size;
+  }
+
+  compareState(): void {
+    const found = TABLES.flatMap((name) => {
+      const table = this.store.state(name);
+      const entries = [...table.entries()];
+      expect(table.size).toBe(entries.length);
+      for (const [entryKey, value] of entries) expect(table.get(entryKey)).toBe(value);
+      return entries.map(([entryKey, value]) => [`${name}/${entryKey}`, text(value)] as const);
+    });
+    expect(new Map(found)).toEqual(this.#state);
   }
 
   finishCompaction(): void {
@@ -152,6 +200,13 @@ class Harness {
     expect(this.store.keyCount).toBe(this.model.state(this.model.head).size);
   }
 
+  #set({ table, key: name, value }: Extract<Step, { kind: "set" }>): void {
+    const borrowed = bytes(value);
+    this.store.state(table).set(name, borrowed);
+    borrowed.fill(0xee);
+    this.#state.set(`${table}/${name}`, value);
+  }
+
   #compact(revision: number): void {
     if (revision <= this.model.compacted || revision < 0) return;
     this.store.compact(toRevision(revision));
@@ -179,7 +234,7 @@ class Harness {
       const slice = { at: toRevision(at), keysLeft };
       let taken = 0;
       const from: KeyRange = round === 0 ? range : startingAt(range, next);
-      next = this.store.state(from, slice, (keyValue) => {
+      next = this.store.visitAlive(from, slice, (keyValue) => {
         if (taken === 1 && round % 2 === 0) return false;
         taken++;
         found.push(plain(keyValue));
@@ -219,6 +274,7 @@ test("the store answers as a map per revision does, whatever is compacted meanwh
         harness.run(action);
         harness.store.checkInvariants();
         expect(harness.store.compacted).toBe(harness.model.compacted);
+        harness.compareState();
       }
       compareAll(harness, choice);
       harness.finishCompaction();
@@ -226,15 +282,17 @@ test("the store answers as a map per revision does, whatever is compacted meanwh
       const { model, store } = harness;
       expect(store.compactionFinished).toBe(model.compacted);
       expect(store.usage.versions).toBe(model.keptRecords());
-      const marks = model.compacted < 0 ? 0 : 2;
-      expect(harness.log.liveCount).toBe(model.keptRecords() + marks);
+      store.stateDurable(store.stateWrites);
+      const kept = model.keptRecords() + (model.compacted < 0 ? 0 : 2) + harness.stateCount;
+      expect(harness.log.liveCount).toBe(kept);
       compareAll(harness, choice);
 
       const hash = store.hashKv(store.head);
       harness.log.rewrite(store, harness.log.length);
-      expect(harness.log.length).toBe(model.keptRecords() + marks);
+      expect(harness.log.length).toBe(kept);
       expect(store.hashKv(store.head)).toEqual(hash);
       harness.restart();
+      harness.compareState();
       expect(harness.store.head).toBe(model.head);
       expect(harness.store.compacted).toBe(model.compacted);
       expect(harness.store.hashKv(harness.store.head)).toEqual(hash);

@@ -84,9 +84,11 @@ describe("revisions", () => {
     for (const key of ["a", "b", "c", "d"]) put(store, key, "1");
     for (const key of ["a", "b", "c"]) remove(store, key);
     const slice = { at: store.head, keysLeft: 2 };
-    const next = store.state(ALL, slice, () => true);
+    const next = store.visitAlive(ALL, slice, () => true);
     expect(next).toEqual(bytes("c"));
-    expect(store.state({ kind: "single", key: bytes("d") }, slice, () => true)).toEqual(bytes("d"));
+    expect(store.visitAlive({ kind: "single", key: bytes("d") }, slice, () => true)).toEqual(
+      bytes("d"),
+    );
   });
 
   test("changes carry no previous KeyValue when nobody wants it", () => {

@@ -18,6 +18,7 @@ import { NO_KEY } from "./key-table.ts";
 import { createRevisionOf, keyOf, versionOf } from "./key-value.ts";
 import { NO_SLOT, type Slot } from "./slot.ts";
 import type { StateSlice } from "./state-slice.ts";
+import { type StateTable, type StateTableName, StateTables } from "./state-tables.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { stampOf, VersionChains } from "./version-chains.ts";
 import { WriteTxn, type TxnOptions } from "./write-txn.ts";
@@ -57,6 +58,7 @@ export class MvccStore {
   readonly #versions: VersionChains;
   readonly #parts: StoreParts;
   readonly #compaction: Compaction;
+  readonly #states: StateTables;
   readonly #readCompacted = (): number => this.#compacted;
   readonly #onTxnEnd = (txn: WriteTxn): void => this.#txnEnded(txn);
   readonly #previousOf = (key: Uint8Array, revision: Revision): Uint8Array | undefined =>
@@ -77,6 +79,11 @@ export class MvccStore {
     this.#versions = new VersionChains(this.#keys.table);
     this.#parts = { log, keys: this.#keys, versions: this.#versions };
     this.#compaction = new Compaction(this.#parts);
+    this.#states = new StateTables({
+      log,
+      head: () => this.#head,
+      isWriting: () => this.#writing,
+    });
   }
 
   /** The newest applied revision. It never decreases, not even over a restart (K65). */
@@ -130,6 +137,10 @@ export class MvccStore {
       case RecordKind.compactionFinished:
         this.#replayMark(record);
         return;
+      case RecordKind.stateSet:
+      case RecordKind.stateDelete:
+        this.#states.replay(record);
+        return;
     }
   }
 
@@ -138,6 +149,7 @@ export class MvccStore {
    * so the removal is always done once more, in steps, and finishes what was unfinished (K63).
    */
   replayed(): void {
+    this.#states.replayed();
     if (this.#compacted === NO_COMPACTION) return;
     assert(this.#compacted <= this.#head, "a compaction was logged at its revision or later");
     this.#removedBelow = this.#compacted;
@@ -241,7 +253,7 @@ export class MvccStore {
    * the visitor does not take one or the slice has no keys left. Returns the first key that was not
    * taken, owned by the caller, to go on from; undefined when the range is through.
    */
-  state(
+  visitAlive(
     range: KeyRange,
     slice: StateSlice,
     visit: (keyValue: Uint8Array) => boolean,
@@ -272,6 +284,23 @@ export class MvccStore {
     assert(!this.#writing, "one txn writes at a time");
     this.#writing = true;
     return new WriteTxn(this.#parts, this.#head, options, this.#onTxnEnd);
+  }
+
+  // State beside the keys
+
+  /** One of the tables that hold what is not a key: leases, alarms, users and roles. */
+  state(name: StateTableName): StateTable {
+    return this.#states.table(name);
+  }
+
+  /** Changes of state so far, for `stateDurable`. */
+  get stateWrites(): number {
+    return this.#states.writes;
+  }
+
+  /** The first `writes` changes of state are durable: what they replaced may leave the log. */
+  stateDurable(writes: number): void {
+    this.#states.durable(writes);
   }
 
   // Compaction
@@ -315,6 +344,7 @@ export class MvccStore {
     if (isChange(record)) {
       return this.#slotOf(record) !== NO_SLOT;
     }
+    if (isState(record)) return this.#states.isLive(record);
     return this.#marks.some((mark) => mark.location === record.location);
   }
 
@@ -323,6 +353,10 @@ export class MvccStore {
     if (isChange(record)) {
       const slot = this.#slotOf(record);
       if (slot !== NO_SLOT) this.#versions.setLocation(slot, location);
+      return;
+    }
+    if (isState(record)) {
+      this.#states.moved(record, location);
       return;
     }
     for (const mark of this.#marks) {
@@ -434,4 +468,8 @@ export class MvccStore {
 /** Whether the record is a version of a key. */
 function isChange({ kind }: RecordView): boolean {
   return kind === RecordKind.put || isTombstone(kind);
+}
+
+function isState({ kind }: RecordView): boolean {
+  return kind === RecordKind.stateSet || kind === RecordKind.stateDelete;
 }

@@ -178,6 +178,7 @@ export class LocalReplica implements Replica {
       return;
     }
     const view = { revision: this.#store.head, compacted: this.#store.compacted };
+    const { stateWrites } = this.#store;
     this.#group = newGroup();
     this.#committing = true;
     const startMs = this.#clock.monotonicMs();
@@ -189,6 +190,7 @@ export class LocalReplica implements Replica {
       }
       this.#committing = false;
       this.#committed(this.#clock.monotonicMs() - startMs);
+      this.#store.stateDurable(stateWrites);
       this.#release(group, view);
       this.#scheduleCommit();
     });

@@ -20,12 +20,21 @@ export const RecordKind = {
   compactionFinished: 4,
   /** A tombstone in all but its kind, which says that the key went with its lease. */
   expiryTombstone: 5,
+  /** payload: number of the state table, length of the key as a varint, key, value */
+  stateSet: 6,
+  /** payload: number of the state table, length of the key as a varint, key */
+  stateDelete: 7,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** Whether the record says that a key is gone. */
 export function isTombstone(kind: RecordKind): boolean {
   return kind === RecordKind.tombstone || kind === RecordKind.expiryTombstone;
+}
+
+/** Whether the record, of no use by itself, keeps an older one from coming back at a restart. */
+export function isErasure(kind: RecordKind): boolean {
+  return isTombstone(kind) || kind === RecordKind.stateDelete;
 }
 
 /** One record as a scan shows it: borrowed, the object is filled anew for the next record. */

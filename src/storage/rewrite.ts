@@ -9,7 +9,7 @@ import {
   writeFrameHeader,
 } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { isTombstone, type Location, type RecordView } from "./record.ts";
+import { isErasure, type Location, type RecordView } from "./record.ts";
 import { chooseRun } from "./rewrite-choice.ts";
 import { Segment } from "./segment.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-header.ts";
@@ -167,7 +167,7 @@ export class LogRewrite implements Rewrite {
       const source = this.#sources[this.#source] as Segment;
       const start = this.#at;
       this.#at = this.#cursor.moveTo(reader.slab, start, source.number);
-      const isHeld = holdsTombstones && isTombstone(this.#cursor.kind);
+      const isHeld = holdsTombstones && isErasure(this.#cursor.kind);
       if (!isHeld && !this.#callbacks.keep(this.#cursor)) continue;
       if (this.#append(reader.slab, start, this.#at)) continue;
       // The chunk is full: this record comes first in the next step.
@@ -323,7 +323,7 @@ export class LogRewrite implements Rewrite {
   /** Counts a record that was copied and that the index does not need. */
   #countUnneeded(target: Segment, to: Location, bytes: number): void {
     const { segments } = this.#host;
-    const isHeld = isTombstone(this.#cursor.kind) && segments.hasDeadBefore(target);
+    const isHeld = isErasure(this.#cursor.kind) && segments.hasDeadBefore(target);
     if (isHeld) segments.hold(to, bytes);
     else segments.release(to);
   }

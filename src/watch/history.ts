@@ -35,7 +35,7 @@ export interface History {
    * taken, never overwritten, to go on from; undefined when the range is through. The revision is
    * not below the compacted one that watchers know.
    */
-  state(
+  visitAlive(
     range: KeyRange,
     slice: StateSlice,
     visit: (keyValue: Uint8Array) => boolean,

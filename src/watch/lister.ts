@@ -136,7 +136,7 @@ export class Lister {
     let next: Uint8Array | undefined;
     for (const part of partsOf(watchClass.range)) {
       const rest = partFrom(part, from);
-      if (rest !== undefined) next = this.#host.history.state(rest, slice, take);
+      if (rest !== undefined) next = this.#host.history.visitAlive(rest, slice, take);
       if (next !== undefined) break;
     }
     if (events.length === 0) return next;

@@ -105,7 +105,7 @@ export class LogModel {
       if (!isSame) this.#main++;
       const payload = new Uint8Array(random.below(this.#knobs.payloadBytesMax + 1));
       for (let at = 0; at < payload.length; at++) payload[at] = random.u32();
-      const kind = random.pick([RecordKind.put, RecordKind.tombstone]);
+      const kind = random.pick([RecordKind.put, RecordKind.tombstone, RecordKind.stateDelete]);
       const sub = isSame ? i : 0;
       this.#store.append(kind, toRevision(this.#main), sub, payload.length).set(payload);
       const location = this.#store.appendedAt;

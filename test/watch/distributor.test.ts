@@ -90,7 +90,7 @@ class Desk {
           return previousKeyValue(Buffer.from(key).toString("latin1"), "old");
         },
         newestRevision: () => 0,
-        state: () => undefined,
+        visitAlive: () => undefined,
       },
       newestRevision: () => 0,
       responseBytesMax: bounds.responseBytesMax ?? 1024 * 1024,

@@ -50,8 +50,8 @@ class Desk {
       wake: () => undefined,
       clock: { monotonicMs: () => 0, wallMs: () => 0 },
     });
-    const state = history.state.bind(history);
-    history.state = (range, slice, visit) => {
+    const state = history.visitAlive.bind(history);
+    history.visitAlive = (range, slice, visit) => {
       const before = slice.keysLeft;
       const next = state(range, slice, visit);
       this.looked.push(before - Math.max(slice.keysLeft, 0));

@@ -97,7 +97,7 @@ export class ModelStore implements History {
     return found?.revision ?? 0;
   }
 
-  state(
+  visitAlive(
     range: KeyRange,
     slice: StateSlice,
     visit: (keyValue: Uint8Array) => boolean,
