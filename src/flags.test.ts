@@ -184,6 +184,7 @@ describe("what flags mean", () => {
       initialClusterToken: "etcd-cluster",
       maxRequestBytes: 1572864,
       maxTxnOps: 128,
+      quotaBytes: 2147483648,
       maxConcurrentStreams: 4294967295,
       keepaliveMinTimeMs: 5000,
       keepaliveIntervalMs: 7_200_000,
@@ -194,6 +195,14 @@ describe("what flags mean", () => {
       logFormat: "json",
       logOutputs: ["default"],
     });
+  });
+
+  it.each([
+    ["0", 2147483648],
+    ["16777216", 16_777_216],
+    ["-1", -1],
+  ])("a quota of %s is %i bytes, negative being none (M20)", (given, quotaBytes) => {
+    expect(options([`--quota-backend-bytes=${given}`])).toMatchObject({ quotaBytes });
   });
 
   it.each([

@@ -2,6 +2,7 @@ import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
 import type { LogLevel } from "./logger.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { checkFlag, FLAGS, type Flag } from "./flag-table.ts";
+import { QUOTA_BYTES_DEFAULT } from "./base/limits.ts";
 import { FlagError, nearest, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
 import { type ListenUrl, parseAdvertisedUrls, parseListenUrls } from "./listen-url.ts";
 
@@ -28,6 +29,8 @@ const PROGRESS_INTERVAL_DEFAULT_MS: number = 10 * 60 * 1000;
 const PROGRESS_INTERVAL_LEAST_MS = 100;
 const ELECTION_TIMEOUT_MOST_MS = 50_000;
 /** etcd warns above this too. */
+/** etcd suggests no larger quota (O6n). */
+const QUOTA_BYTES_WISE = 8 * 1024 ** 3;
 const REQUEST_BYTES_WISE: number = 10 * 1024 * 1024;
 const HOUR_MS: number = 60 * 60 * 1000;
 const BY_NAME: ReadonlyMap<string, Flag> = new Map(FLAGS.map((flag) => [flag.name, flag]));
@@ -146,6 +149,7 @@ function toOptions(
     initialClusterToken: value("initial-cluster-token"),
     maxRequestBytes,
     maxTxnOps: whole("max-txn-ops"),
+    quotaBytes: quotaBytes(value("quota-backend-bytes"), warnings),
     maxConcurrentStreams: whole("max-concurrent-streams"),
     keepaliveMinTimeMs: duration("grpc-keepalive-min-time"),
     keepaliveIntervalMs: duration("grpc-keepalive-interval"),
@@ -205,6 +209,15 @@ function progressInterval(ms: number, warnings: string[]): number {
   if (ms >= PROGRESS_INTERVAL_LEAST_MS) return ms;
   warnings.push("--watch-progress-notify-interval is too short, set to its minimum of 100ms");
   return PROGRESS_INTERVAL_LEAST_MS;
+}
+
+/** M20: etcd's default for 0, and any number of bytes below it. */
+function quotaBytes(given: string, warnings: string[]): number {
+  const bytes = parseWhole(given, -Number.MAX_VALUE, Number.MAX_VALUE) ?? 0;
+  if (bytes > QUOTA_BYTES_WISE) {
+    warnings.push(`--quota-backend-bytes ${bytes} is more than 8 GiB, the suggested most`);
+  }
+  return bytes === 0 ? QUOTA_BYTES_DEFAULT : bytes;
 }
 
 /** K66: a bare number counts hours in periodic mode, revisions in revision mode. */

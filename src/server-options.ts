@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly initialClusterToken: string;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
+  /** Bytes that the store may have; negative = any number. */
+  readonly quotaBytes: number;
   readonly maxConcurrentStreams: number;
   readonly keepaliveMinTimeMs: number;
   readonly keepaliveIntervalMs: number;

@@ -49,8 +49,6 @@ export interface RunningServer {
  * A single member never changes its leader: its term is that of an etcd after its first election.
  */
 const RAFT_TERM = 2n;
-/** No quota is kept yet: the disk is the limit. */
-const NO_QUOTA = 0;
 /** How long streams may go on after SIGTERM, as in etcd: its request timeout (O6m, W38). */
 const DRAIN_MS = 7000;
 
@@ -130,7 +128,7 @@ function answers(
     member,
     maxRequestBytes: options.maxRequestBytes,
     maxTxnOps: options.maxTxnOps,
-    quotaBytes: NO_QUOTA,
+    quotaBytes: options.quotaBytes,
     watch: watchMethod({
       hub,
       timers: realTimers,
@@ -144,7 +142,7 @@ function answers(
     replica,
     machine,
     logSync,
-    quotaBytes: NO_QUOTA,
+    quotaBytes: options.quotaBytes,
     watch: () => hub.stats,
     watchLag: (done) => watchers.lag(done),
     watchDelivery: delivery.histogram,

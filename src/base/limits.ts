@@ -11,6 +11,8 @@ export const MAX_REQUEST_BYTES_DEFAULT: number = 1.5 * MiB;
 export const REQUEST_OVERHEAD_BYTES: number = 512 * KiB;
 /** etcd's --max-txn-ops (O6j). */
 export const MAX_TXN_OPS_DEFAULT = 128;
+/** etcd's --quota-backend-bytes (O6n). */
+export const QUOTA_BYTES_DEFAULT: number = 2 * 1024 * MiB;
 /** Watch responses are cut between revisions at this many bytes of events (D9). */
 export const WATCH_RESPONSE_BYTES_MAX: number = MiB;
 /** The shared event log keeps the newest events up to this many bytes. */
