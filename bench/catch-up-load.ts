@@ -45,7 +45,7 @@ async function runCatchUp(
     const cpu = new CpuMeter(server);
     const writing = writers.write({ ...stint, durationMs: Number.POSITIVE_INFINITY });
     const { startRevision, revisions } = past;
-    const plan = newPlan(LOAD, server.port);
+    const plan = newPlan(LOAD, server);
     sink = await sinks.open({ ...plan, startRevision, mark: revisions });
     const { beganMs } = sink;
     const markedMs = await sink.marked();

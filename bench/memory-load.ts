@@ -28,7 +28,7 @@ export async function runMemoryLoad(
   };
   const liveBefore = await liveMemory(server);
   const residentBefore = residentBytes(server.pid);
-  const sink = await sinks.open(newPlan(load, server.port));
+  const sink = await sinks.open(newPlan(load, server));
   try {
     const each = watchers === 0 ? load.streams : load.watchers;
     const resident = residentBytes(server.pid) - residentBefore;

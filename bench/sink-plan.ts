@@ -1,16 +1,15 @@
 import type { InterestPlan } from "./keys.ts";
 import type { Percentiles } from "./latencies.ts";
+import type { LedgerOptions } from "./watcher-ledger.ts";
 
 /** Watchers that a sink holds open. */
-export interface SinkPlan extends InterestPlan {
+export interface SinkPlan extends InterestPlan, LedgerOptions {
   readonly port: number;
   readonly connections: number;
   /** Over all connections. */
   readonly streams: number;
   /** 0 = from now on. */
   readonly startRevision: number;
-  /** A number of events after which a watcher has caught up; 0 = of no interest. */
-  readonly mark: number;
   /** Once all watchers are there, no byte is read any more. */
   readonly stalls: boolean;
 }

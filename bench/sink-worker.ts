@@ -39,7 +39,7 @@ class Sink {
   constructor(plan: SinkPlan, report: (report: SinkReport) => void) {
     this.#plan = plan;
     this.#report = report;
-    this.#ledger = new WatcherLedger(plan, plan.mark);
+    this.#ledger = new WatcherLedger(plan, plan);
   }
 
   async open(): Promise<void> {

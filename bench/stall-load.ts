@@ -13,7 +13,7 @@ const DURATION_MS = 2_000;
  * is that of the server from before the stalled ones are opened until the last event has come.
  */
 export async function runStallLoad({ server, sinks, scale }: RowContext): Promise<Figures> {
-  const sink = await sinks.open(newPlan(HEALTHY, server.port));
+  const sink = await sinks.open(newPlan(HEALTHY, server));
   const writers = await openWriters(HEALTHY, server.port);
   const stint = {
     putsMax: Number.POSITIVE_INFINITY,
@@ -25,7 +25,7 @@ export async function runStallLoad({ server, sinks, scale }: RowContext): Promis
     const alone = await writers.write(stint);
     const aloneArrival = await sink.arrived(writers.puts);
     const before = residentBytes(server.pid);
-    stalled = await sinks.open({ ...newPlan(HEALTHY, server.port), stalls: true });
+    stalled = await sinks.open({ ...newPlan(HEALTHY, server), stalls: true });
     const beside = await writers.write(stint);
     const arrival = await sink.arrived(writers.puts);
     return {

@@ -1,3 +1,4 @@
+import type { TestServer } from "../test/support/servers.ts";
 import type { Figures } from "./figures.ts";
 import { type InterestPlan, eventsOfAll } from "./keys.ts";
 import { CpuMeter, type RowContext } from "./row.ts";
@@ -21,7 +22,7 @@ export async function runWatchLoad(
   load: WatchLoad,
   { server, sinks, scale }: RowContext,
 ): Promise<Figures> {
-  const sink = await sinks.open(newPlan(load, server.port));
+  const sink = await sinks.open(newPlan(load, server));
   const writers = await openWriters(load, server.port);
   try {
     const cpu = new CpuMeter(server);
@@ -48,7 +49,10 @@ export async function runWatchLoad(
 }
 
 /** Watchers that are level and are sent all from now on. */
-export function newPlan(load: InterestPlan & { streams: number }, port: number): SinkPlan {
+export function newPlan(
+  load: InterestPlan & { streams: number },
+  { port, kind }: TestServer,
+): SinkPlan {
   const { interest, watchers, streams } = load;
   return {
     port,
@@ -58,6 +62,7 @@ export function newPlan(load: InterestPlan & { streams: number }, port: number):
     connections: CONNECTIONS,
     startRevision: 0,
     mark: 0,
+    headersAscend: kind === "vedette",
     stalls: false,
   };
 }

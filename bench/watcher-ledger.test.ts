@@ -31,7 +31,7 @@ test.each(["all", "key", "prefix"] as const)(
 );
 
 test("a ledger knows when all have all, and when all have reached the mark", () => {
-  const ledger = new WatcherLedger(ALL, 2);
+  const ledger = new WatcherLedger(ALL, { mark: 2, headersAscend: true });
   ledger.message(0, events(5, 3));
   expect([ledger.hasAll(3), ledger.areAllMarked]).toEqual([false, false]);
   ledger.message(1, events(4, 2));
@@ -41,16 +41,20 @@ test("a ledger knows when all have all, and when all have reached the mark", () 
 });
 
 test("a ledger throws when one has what another lacks, or more than there is", () => {
-  const lacking = new WatcherLedger(ALL, 0);
+  const lacking = new WatcherLedger(ALL, { mark: 0, headersAscend: true });
   lacking.message(0, events(5, 4));
   lacking.message(1, events(5, 2));
   expect(() => lacking.hasAll(3)).toThrow("watcher 0 got 4 events of 3");
 });
 
 test("a ledger throws when a header goes back, and when a watcher is canceled or unknown", () => {
-  const ledger = new WatcherLedger(ALL, 0);
+  const ledger = new WatcherLedger(ALL, { mark: 0, headersAscend: true });
   ledger.message(0, events(5, 1));
   expect(() => ledger.message(0, events(4, 1))).toThrow("header revision 4 behind 5");
   expect(() => ledger.message(1, { ...events(4, 0), isCanceled: true })).toThrow("canceled");
   expect(() => ledger.message(2, events(6, 1))).toThrow("no watcher 2");
+  const etcd = new WatcherLedger(ALL, { mark: 0, headersAscend: false });
+  etcd.message(0, events(5, 1));
+  etcd.message(0, events(4, 1));
+  expect(etcd.events).toBe(2);
 });

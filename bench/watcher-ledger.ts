@@ -3,23 +3,31 @@ import type { MessageCounter } from "./message-counter.ts";
 
 type Response = Pick<MessageCounter, "revision" | "events" | "isCreated" | "isCanceled">;
 
+export interface LedgerOptions {
+  /** A number of events after which a watcher has caught up; 0 = of no interest. */
+  readonly mark: number;
+  /** etcd's may go back: a catch-up response tells the present revision, a retried one not (W26). */
+  readonly headersAscend: boolean;
+}
+
 /**
  * What each watcher has been sent: that it was created once, how many events came, and that the
- * revisions in its headers never go back. Whatever is not as it should be is thrown.
+ * revisions in its headers never go back, where they may not. Whatever is not as it should be is thrown.
  */
 export class WatcherLedger {
   readonly #plan: InterestPlan;
   readonly #events: Float64Array;
   readonly #revisions: Float64Array;
   readonly #mark: number;
+  readonly #headersAscend: boolean;
   #markedWatchers = 0;
   created = 0;
   events = 0;
 
-  /** `mark`: a number of events that it is worth knowing when all watchers have them. */
-  constructor(plan: InterestPlan, mark: number) {
+  constructor(plan: InterestPlan, { mark, headersAscend }: LedgerOptions) {
     this.#plan = plan;
     this.#mark = mark;
+    this.#headersAscend = headersAscend;
     this.#events = new Float64Array(plan.watchers);
     this.#revisions = new Float64Array(plan.watchers);
   }
@@ -43,7 +51,7 @@ export class WatcherLedger {
       return;
     }
     const newest = this.#revisions[watcher] as number;
-    if (revision < newest) {
+    if (this.#headersAscend && revision < newest) {
       throw new Error(`watcher ${watcher}: header revision ${revision} behind ${newest}`);
     }
     this.#revisions[watcher] = revision;

@@ -11,10 +11,10 @@ import { WaitingWatchers } from "./waiting-watchers.ts";
 import { type Position, SYNCED, type Watcher } from "./watcher.ts";
 
 /**
- * Bytes of events that one step should send, over all watchers: about half a millisecond of work,
- * between which writers and synced watchers have their turn.
+ * Bytes of events that one step should send, over all watchers: about a quarter of a millisecond of
+ * work, between which writers and synced watchers have their turn.
  */
-const SENT_BYTES_PER_STEP = 2 * 1024 * 1024;
+const SENT_BYTES_PER_STEP = 512 * 1024;
 /**
  * Bytes of events in one stretch, but for a single larger revision: a response that fits one DATA
  * frame costs both sides the least, and on one stream others are not kept waiting.
