@@ -1,59 +1,54 @@
 import { MAX_REQUEST_BYTES_DEFAULT, MAX_TXN_OPS_DEFAULT } from "./base/limits.ts";
-import { FlagError, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
-import { parseAdvertisedUrls } from "./listen-url.ts";
+import {
+  BOOLEAN,
+  DURATION,
+  type Flag,
+  INT64_MAX,
+  oneOf,
+  TEXT,
+  UINT32_MAX,
+  URLS,
+  used,
+  whole,
+} from "./flag.ts";
+import { IDLE_FLAGS, ONCE_EXPERIMENTAL } from "./idle-flags.ts";
 
-/** How the text of a flag is read; each checks it and throws FlagError when it is wrong. */
-export type FlagKind =
-  | { readonly kind: "text"; readonly oneOf?: readonly string[] }
-  | { readonly kind: "boolean" }
-  | { readonly kind: "whole"; readonly least: number; readonly most: number }
-  | { readonly kind: "duration" }
-  | { readonly kind: "urls" };
-
-export interface Flag {
-  readonly name: string;
-  readonly kind: FlagKind;
-  readonly preset: string;
-  /** For --help. */
-  readonly about: string;
-  /** Accepted and checked, but without meaning on one member of our kind. */
-  readonly isIdle: boolean;
-  /** An older name of another flag. */
-  readonly aliasOf?: string;
-}
-
-const UINT32_MAX = 2 ** 32 - 1;
-const INT32_MAX = 2 ** 31 - 1;
-const INT64_MAX = 2 ** 63;
 const CLIENT_URL = "http://127.0.0.1:2379";
 const PEER_URL = "http://localhost:2380";
 
-const text: FlagKind = { kind: "text" };
-const urls: FlagKind = { kind: "urls" };
-const duration: FlagKind = { kind: "duration" };
-const boolean: FlagKind = { kind: "boolean" };
-
-/** etcd's flags (F1, F2) and ours, in the order of --help. */
-export const FLAGS: readonly Flag[] = [
-  used("name", text, "default", "name of this member"),
-  used("data-dir", text, "", "folder that holds the data"),
-  used("in-memory", boolean, "false", "keep everything in memory only; not a flag of etcd"),
-  used("listen-client-urls", urls, CLIENT_URL, "where to listen for clients"),
-  used("advertise-client-urls", urls, "", "client URLs to tell others"),
-  used("listen-metrics-urls", urls, "", "where to serve /metrics and /health as well"),
-  used("initial-advertise-peer-urls", urls, PEER_URL, "makes, with the token, the member's id"),
-  used("initial-cluster-token", text, "etcd-cluster", "makes, with the peer URLs, the ids"),
-  used("initial-cluster", text, "", "members of a new cluster: this one"),
+/** Flags with an effect; which of them etcd does not have, they say. */
+const PRESENT: readonly Flag[] = [
+  used("name", TEXT, "default", "name of this member"),
+  used("data-dir", TEXT, "", "folder that holds the data"),
+  used("in-memory", BOOLEAN, "false", "keep everything in memory only; not a flag of etcd"),
+  used("listen-client-urls", URLS, CLIENT_URL, "where to listen for clients"),
+  used("advertise-client-urls", URLS, "", "client URLs to tell others"),
+  used("listen-metrics-urls", URLS, "", "where to serve /metrics and /health as well"),
+  used("cert-file", TEXT, "", "the server's certificate, for https:// and unixs:// URLs"),
+  used("key-file", TEXT, "", "its key"),
+  used("client-cert-auth", BOOLEAN, "false", "clients must show a certificate"),
+  used("trusted-ca-file", TEXT, "", "who may have signed it; given alone it asks for one, too"),
+  used("client-crl-file", TEXT, "", "certificates that were revoked"),
+  used("client-cert-allowed-hostname", TEXT, "", "names that it may have, parted by commas"),
+  used("client-cert-allowed-cn", TEXT, "", "common names that it may have; not a flag of etcd"),
+  used("auto-tls", BOOLEAN, "false", "make a certificate, unless there is one"),
+  used("self-signed-cert-validity", whole(1, UINT32_MAX), "1", "how long it lasts, in years"),
+  used("tls-min-version", TEXT, "TLS1.2", "oldest TLS to speak: TLS1.2 or TLS1.3"),
+  used("tls-max-version", TEXT, "", "newest TLS to speak; empty = the newest there is"),
+  used("cipher-suites", TEXT, "", "suites to use, by Go's names, parted by commas"),
+  used("initial-advertise-peer-urls", URLS, PEER_URL, "makes, with the token, the member's id"),
+  used("initial-cluster-token", TEXT, "etcd-cluster", "makes, with the peer URLs, the ids"),
+  used("initial-cluster", TEXT, "", "members of a new cluster: this one"),
   used("initial-cluster-state", oneOf("new", "existing"), "new", "whether the cluster is new"),
   used(
     "max-request-bytes",
-    whole(1, INT32_MAX),
+    whole(0, UINT32_MAX),
     String(MAX_REQUEST_BYTES_DEFAULT),
     "largest request, in bytes",
   ),
   used(
     "max-txn-ops",
-    whole(1, UINT32_MAX),
+    whole(0, UINT32_MAX),
     String(MAX_TXN_OPS_DEFAULT),
     "most operations in a list of a txn",
   ),
@@ -63,89 +58,36 @@ export const FLAGS: readonly Flag[] = [
     "0",
     "bytes that the store may have; 0 = 2 GiB, negative = any number",
   ),
-  used("max-concurrent-streams", whole(1, UINT32_MAX), "4294967295", "most calls a connection"),
-  used("grpc-keepalive-min-time", duration, "5s", "shortest time between a client's pings"),
-  used("grpc-keepalive-interval", duration, "2h", "time between our pings; 0 = none"),
-  used("grpc-keepalive-timeout", duration, "20s", "wait for the answer to a ping"),
-  used("watch-progress-notify-interval", duration, "0s", "time between progress notes; 0 = 10m"),
+  used("max-concurrent-streams", whole(0, UINT32_MAX), "4294967295", "most calls a connection"),
+  used("grpc-keepalive-min-time", DURATION, "5s", "shortest time between a client's pings"),
+  used("grpc-keepalive-interval", DURATION, "2h", "time between our pings; 0 = none"),
+  used("grpc-keepalive-timeout", DURATION, "20s", "wait for the answer to a ping"),
+  used("watch-progress-notify-interval", DURATION, "0s", "time between progress notes; 0 = 10m"),
   used("auto-compaction-mode", oneOf("periodic", "revision"), "periodic", "what retention counts"),
-  used("auto-compaction-retention", text, "0", "history to keep; 0 = all"),
+  used("auto-compaction-retention", TEXT, "0", "history to keep; 0 = all"),
   used(
     "log-level",
     oneOf("debug", "info", "warn", "error", "panic", "fatal"),
     "info",
     "least important lines to log",
   ),
-  used("log-outputs", text, "default", "where to log: stderr, stdout, files, parted by commas"),
+  used("log-outputs", TEXT, "default", "where to log: stderr, stdout, files, parted by commas"),
   used("log-format", oneOf("json", "console"), "json", "form of a log line outside of a terminal"),
-  idle("wal-dir", text, ""),
-  idle("listen-peer-urls", urls, PEER_URL),
-  idle("heartbeat-interval", whole(1, INT32_MAX), "100"),
-  idle("election-timeout", whole(1, INT32_MAX), "1000"),
-  idle("initial-election-tick-advance", boolean, "true"),
-  idle("pre-vote", boolean, "true"),
-  idle("strict-reconfig-check", boolean, "true"),
-  idle("force-new-cluster", boolean, "false"),
-  idle("unsafe-no-fsync", boolean, "false"),
-  idle("snapshot-count", whole(0, 2 * INT64_MAX), "10000"),
-  idle("max-snapshots", whole(0, UINT32_MAX), "5"),
-  idle("max-wals", whole(0, UINT32_MAX), "5"),
-  idle("logger", oneOf("zap"), "zap"),
-  idle("metrics", oneOf("basic", "extensive"), "basic"),
-  idle("enable-v2", boolean, "false"),
-  idle("enable-pprof", boolean, "false"),
-  {
-    ...used("experimental-watch-progress-notify-interval", duration, "0s", ""),
-    aliasOf: "watch-progress-notify-interval",
-  },
 ];
 
-/**
- * Checks the text of a flag by its kind.
- * @throws FlagError
- */
-export function checkFlag({ name, kind }: Flag, given: string): void {
-  switch (kind.kind) {
-    case "text":
-      if (kind.oneOf !== undefined && !kind.oneOf.includes(given)) {
-        throw new FlagError(`--${name}: "${given}" is none of ${kind.oneOf.join(", ")}`);
-      }
-      return;
-    case "boolean":
-      if (parseBoolean(given) === undefined) {
-        throw new FlagError(`invalid boolean value "${given}" for -${name}`);
-      }
-      return;
-    case "whole":
-      if (parseWhole(given, kind.least, kind.most) === undefined) {
-        throw new FlagError(`invalid value "${given}" for flag -${name}`);
-      }
-      return;
-    case "duration": {
-      const ms = parseDurationMs(given);
-      if (ms === undefined || ms < 0) {
-        throw new FlagError(`invalid value "${given}" for flag -${name}: a duration is like 5m30s`);
-      }
-      return;
-    }
-    case "urls":
-      if (given !== "") parseAdvertisedUrls(name, given);
-  }
-}
+const ALL_PRESENT: readonly Flag[] = [...PRESENT, ...IDLE_FLAGS];
 
-function used(name: string, kind: FlagKind, preset: string, about: string): Flag {
-  return { name, kind, preset, about, isIdle: false };
-}
-
-function idle(name: string, kind: FlagKind, preset: string): Flag {
-  const about = "accepted for etcd's sake, without effect on a single member";
-  return { name, kind, preset, about, isIdle: true };
-}
-
-function whole(least: number, most: number): FlagKind {
-  return { kind: "whole", least, most };
-}
-
-function oneOf(...names: readonly string[]): FlagKind {
-  return { kind: "text", oneOf: names };
-}
+/** etcd's flags (F1, F2) and ours, in the order of --help; older names at the end (F3). */
+export const FLAGS: readonly Flag[] = [
+  ...ALL_PRESENT,
+  ...ALL_PRESENT.filter((flag) => ONCE_EXPERIMENTAL.includes(flag.name)).map((flag) => ({
+    ...flag,
+    name: `experimental-${flag.name}`,
+    aliasOf: flag.name,
+  })),
+  ...ALL_PRESENT.filter((flag) => flag.name === "log-outputs").map((flag) => ({
+    ...flag,
+    name: "log-output",
+    aliasOf: flag.name,
+  })),
+];

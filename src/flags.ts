@@ -1,7 +1,8 @@
 import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
 import type { LogLevel } from "./logger.ts";
 import type { ServerOptions } from "./server-options.ts";
-import { checkFlag, FLAGS, type Flag } from "./flag-table.ts";
+import { checkFlag, type Flag } from "./flag.ts";
+import { FLAGS } from "./flag-table.ts";
 import { QUOTA_BYTES_DEFAULT } from "./base/limits.ts";
 import { FlagError, nearest, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
 import { type ListenUrl, parseAdvertisedUrls, parseListenUrls } from "./listen-url.ts";
@@ -28,9 +29,9 @@ export interface FlagSources {
 const PROGRESS_INTERVAL_DEFAULT_MS: number = 10 * 60 * 1000;
 const PROGRESS_INTERVAL_LEAST_MS = 100;
 const ELECTION_TIMEOUT_MOST_MS = 50_000;
-/** etcd warns above this too. */
 /** etcd suggests no larger quota (O6n). */
 const QUOTA_BYTES_WISE = 8 * 1024 ** 3;
+/** etcd warns above this too. */
 const REQUEST_BYTES_WISE: number = 10 * 1024 * 1024;
 const HOUR_MS: number = 60 * 60 * 1000;
 const BY_NAME: ReadonlyMap<string, Flag> = new Map(FLAGS.map((flag) => [flag.name, flag]));
