@@ -1,11 +1,18 @@
 import type { KeyRange } from "../base/key-range.ts";
 import type { AlarmCommand } from "./alarm-command.ts";
+import type { AuthCommand } from "./auth-command.ts";
 
 /**
  * What a client asks of the state machine, right by construction: `api/parse.ts` has checked all
  * that can be checked without looking at the state, and nobody checks it again.
  */
-export type Command = PutCommand | DeleteRangeCommand | TxnCommand | CompactCommand | AlarmCommand;
+export type Command =
+  | PutCommand
+  | DeleteRangeCommand
+  | TxnCommand
+  | CompactCommand
+  | AlarmCommand
+  | AuthCommand;
 
 export interface PutCommand {
   readonly kind: "put";

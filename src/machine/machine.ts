@@ -6,6 +6,7 @@ import { NO_SLOT } from "../mvcc/slot.ts";
 import type { MvccStore, WriteTxn } from "../mvcc/store.ts";
 import type { Alarm } from "./alarm-command.ts";
 import type { AlarmTable } from "./alarm-table.ts";
+import { AuthState } from "./auth-state.ts";
 import type {
   Command,
   CompactCommand,
@@ -45,6 +46,8 @@ const NO_CHANGES: readonly Change[] = [];
  * returns, bytes of a result are never overwritten.
  */
 export class Machine {
+  /** Users and roles: changed by commands only, read by whoever judges requests. */
+  readonly auth: AuthState;
   readonly #store: MvccStore;
   readonly #leases: LeaseTable;
   readonly #alarms: AlarmTable;
@@ -54,6 +57,11 @@ export class Machine {
   readonly #counters: OpCounters = { puts: 0, ranges: 0, deletes: 0, txns: 0 };
 
   constructor(store: MvccStore, options: MachineOptions) {
+    this.auth = new AuthState({
+      auth: store.state("auth"),
+      user: store.state("user"),
+      role: store.state("role"),
+    });
     this.#store = store;
     this.#leases = options.leases;
     this.#alarms = options.alarms;
@@ -93,6 +101,11 @@ export class Machine {
       case "alarm": {
         const alarms = this.#alarms.apply(command);
         const outcome = { kind: command.kind, revision: this.#store.head, alarms };
+        return { outcome, changes: NO_CHANGES };
+      }
+      case "auth": {
+        const refusal = this.auth.apply(command.change);
+        const outcome = refusal ?? { kind: command.kind, revision: this.#store.head };
         return { outcome, changes: NO_CHANGES };
       }
       default:

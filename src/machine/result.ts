@@ -1,6 +1,7 @@
 import type { EtcdError } from "../base/errors.ts";
 import type { Revision } from "../base/revision.ts";
 import type { AlarmResult } from "./alarm-command.ts";
+import type { AuthResult } from "./auth-command.ts";
 import type { Command } from "./command.ts";
 
 /**
@@ -44,7 +45,13 @@ export interface CompactResult {
 }
 
 export type OpResult = PutResult | DeleteRangeResult | RangeResult | TxnResult;
-export type CommandResult = PutResult | DeleteRangeResult | TxnResult | CompactResult | AlarmResult;
+export type CommandResult =
+  | PutResult
+  | DeleteRangeResult
+  | TxnResult
+  | CompactResult
+  | AlarmResult
+  | AuthResult;
 
 /** An expected "no" is a value: the machine never throws for a client's fault. */
 export type Outcome<Result> = Result | EtcdError;
