@@ -1,3 +1,4 @@
+import { alarmHealth } from "./alarm-health.ts";
 import type { HttpHandler, HttpResponse } from "./call.ts";
 import { type MetricsSources, renderMetrics } from "./metrics.ts";
 import type { WatcherDirectory } from "./watcher-directory.ts";
@@ -25,9 +26,7 @@ export function httpHandler(sources: MetricsSources, watchers: WatcherDirectory)
         respond(ok(JSON_TYPE, VERSION_BODY));
         break;
       case "/health":
-        // Whoever answers is healthy: there are no alarms, no leader to lose, and a server whose
-        // disk has failed has ended.
-        respond(ok(TEXT_TYPE, HEALTHY_BODY));
+        respond(health(alarmHealth(sources.replica.alarms, NO_NAMES)));
         break;
       case "/metrics":
         sources.watchLag((lag) => respond(ok(METRICS_TYPE, renderMetrics(sources, lag))));
@@ -52,8 +51,16 @@ const VERSION_BODY: string = JSON.stringify({
   storage: ETCD_STORAGE_VERSION,
 });
 
-/** G20: the word "true", not the truth value. */
-const HEALTHY_BODY: string = JSON.stringify({ health: "true", reason: "" });
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/**
+ * G20: words, not truth values. Whoever answers is healthy but for alarms: there is no leader to
+ * lose, and a server whose disk has failed has ended.
+ */
+function health(reason: string | undefined): HttpResponse {
+  const body = JSON.stringify({ health: String(reason === undefined), reason: reason ?? "" });
+  return { ...ok(TEXT_TYPE, body), status: reason === undefined ? 200 : 503 };
+}
 
 function ok(type: string, body: string): HttpResponse {
   return { status: 200, headers: { "content-type": type }, body };

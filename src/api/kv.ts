@@ -1,6 +1,7 @@
 import { EtcdError } from "../base/errors.ts";
 import { WireWriter } from "../base/wire.ts";
 import type { Command } from "../machine/command.ts";
+import { putCost, txnCost } from "../machine/write-cost.ts";
 import type { CompactResult, Outcome, ResultOf } from "../machine/result.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Method, UnaryCall } from "./call.ts";
@@ -22,11 +23,13 @@ import {
   writeTxnResponse,
 } from "./proto/write-responses.ts";
 import { RangeStream } from "./range-stream.ts";
+import type { SpaceQuota } from "./space-quota.ts";
 import { decodeOrFail, failWith } from "./unary.ts";
 
 export interface KvOptions {
   readonly replica: Replica;
   readonly header: ResponseHeaderWriter;
+  readonly quota: SpaceQuota;
   /** Largest request that may be proposed (T4); reads may be as large as transport lets through. */
   readonly maxRequestBytes: number;
   /** K50. */
@@ -49,6 +52,7 @@ const WRITER_BYTES_KEPT: number = 1024 * 1024;
 export class KvService {
   readonly #replica: Replica;
   readonly #header: ResponseHeaderWriter;
+  readonly #quota: SpaceQuota;
   readonly #maxRequestBytes: number;
   readonly #maxTxnOps: number;
   #writer = new WireWriter();
@@ -56,6 +60,7 @@ export class KvService {
   constructor(options: KvOptions) {
     this.#replica = options.replica;
     this.#header = options.header;
+    this.#quota = options.quota;
     this.#maxRequestBytes = options.maxRequestBytes;
     this.#maxTxnOps = options.maxTxnOps;
   }
@@ -82,7 +87,9 @@ export class KvService {
   #put(bytes: Uint8Array, call: UnaryCall): void {
     const request = decodeOrFail(decodePutRequest, bytes, call);
     if (request === undefined) return;
-    this.#propose(this.#sized(bytes, parsePut(request)), call, writePutResponse);
+    const command = this.#sized(bytes, parsePut(request));
+    if (!(command instanceof EtcdError) && !this.#quota.admits(putCost(command), call)) return;
+    this.#propose(command, call, writePutResponse);
   }
 
   #deleteRange(bytes: Uint8Array, call: UnaryCall): void {
@@ -94,12 +101,14 @@ export class KvService {
   #txn(bytes: Uint8Array, call: UnaryCall): void {
     const request = decodeOrFail(decodeTxnRequest, bytes, call);
     if (request === undefined) return;
-    const command = parseTxn(request, this.#maxTxnOps);
-    if (!(command instanceof EtcdError) && command.readOnly) {
-      this.#answer(this.#replica.readTxn(command), call, writeTxnResponse);
-    } else {
-      this.#propose(this.#sized(bytes, command), call, writeTxnResponse);
+    const parsed = parseTxn(request, this.#maxTxnOps);
+    if (!(parsed instanceof EtcdError) && parsed.readOnly) {
+      this.#answer(this.#replica.readTxn(parsed), call, writeTxnResponse);
+      return;
     }
+    const command = this.#sized(bytes, parsed);
+    if (!(command instanceof EtcdError) && !this.#quota.admits(txnCost(command), call)) return;
+    this.#propose(command, call, writeTxnResponse);
   }
 
   #compact(bytes: Uint8Array, call: UnaryCall): void {

@@ -1,22 +1,18 @@
 import { EtcdError } from "../base/errors.ts";
 import type { Outcome } from "../machine/result.ts";
 import type { HashKvResult, Replica } from "../replica/replica.ts";
+import { alarmCommand, alarmMessage, alarmText } from "./alarms.ts";
 import type { Method } from "./call.ts";
 import { headerOf, type MemberIdentity } from "./member.ts";
 import { DESCRIPTORS, type Draft } from "./proto/codec.ts";
-import {
-  AlarmAction,
-  AlarmType,
-  type HashKVResponse,
-  type StatusResponse,
-} from "./proto/messages-cluster.ts";
+import type { HashKVResponse, StatusResponse } from "./proto/messages-cluster.ts";
 import { unaryMethod } from "./unary.ts";
 import { ETCD_STORAGE_VERSION, ETCD_VERSION } from "./version.ts";
 
 export interface MaintenanceOptions {
   readonly replica: Replica;
   readonly member: MemberIdentity;
-  /** --quota-backend-bytes as it holds, for people to see; 0 = not shown. */
+  /** Bytes that the store may have, for people to see; negative = any number. */
   readonly quotaBytes: number;
 }
 
@@ -79,6 +75,7 @@ function statusOf({ replica, member, quotaBytes }: MaintenanceOptions): Draft<St
     raftIndex: index,
     raftAppliedIndex: index,
     raftTerm: member.raftTerm,
+    errors: replica.alarms.map(alarmText),
     storageVersion: ETCD_STORAGE_VERSION,
     downgradeInfo: {},
   };
@@ -93,15 +90,16 @@ function hashKvMessage(
   return { header: headerOf(member, revision), hash, compactRevision, hashRevision };
 }
 
-/**
- * M10, for a server that raises no alarms: there are none to list or to take back. Raising one by
- * hand is refused rather than forgotten, since an operator would rely on it.
- */
+/** M10; the header is filled as in 3.7 (V12). */
 function alarmMethod({ replica, member }: MaintenanceOptions): Method {
   const { AlarmRequest, AlarmResponse } = DESCRIPTORS;
   return unaryMethod({ request: AlarmRequest, response: AlarmResponse }, (request, done) => {
-    const raises = request.action === AlarmAction.ACTIVATE && request.alarm !== AlarmType.NONE;
-    if (raises) done(new EtcdError("notCapable"));
-    else done({ header: headerOf(member, replica.view.revision) });
+    replica.propose(alarmCommand(request), (outcome) => {
+      if (outcome instanceof EtcdError) done(outcome);
+      else {
+        const { revision, alarms } = outcome;
+        done({ header: headerOf(member, revision), alarms: alarms.map(alarmMessage) });
+      }
+    });
   });
 }

@@ -7,6 +7,7 @@ import { maintenanceMethods } from "./maintenance.ts";
 import type { MemberIdentity } from "./member.ts";
 import type { WatcherDirectory } from "./watcher-directory.ts";
 import { watchersMethods } from "./watchers.ts";
+import { SpaceQuota } from "./space-quota.ts";
 import { ResponseHeaderWriter } from "../base/response-header.ts";
 
 export interface ServicesOptions {
@@ -14,6 +15,7 @@ export interface ServicesOptions {
   readonly member: MemberIdentity;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
+  /** Bytes that the store may have; negative = any number (M20). */
   readonly quotaBytes: number;
   /** The Watch service, which is made where the hub is. */
   readonly watch: Method;
@@ -26,7 +28,8 @@ export interface ServicesOptions {
 export function methodTable(options: ServicesOptions): MethodTable {
   const { replica, member, maxRequestBytes, maxTxnOps, quotaBytes } = options;
   const header = new ResponseHeaderWriter(member);
-  const kv = new KvService({ replica, header, maxRequestBytes, maxTxnOps });
+  const quota = new SpaceQuota({ replica, memberId: member.memberId, quotaBytes });
+  const kv = new KvService({ replica, header, quota, maxRequestBytes, maxTxnOps });
   return new Map<string, Method>([
     ...kv.methods(),
     ["/etcdserverpb.Watch/Watch", options.watch],

@@ -3,6 +3,7 @@ import { EtcdError } from "../base/errors.ts";
 import { UNCOMMITTED_BYTES_MAX } from "../base/limits.ts";
 import type { Clock, Timers } from "../base/outside.ts";
 import { toRevision } from "../base/revision.ts";
+import type { Alarm } from "../machine/alarm-command.ts";
 import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
 import type { Machine } from "../machine/machine.ts";
 import type {
@@ -70,6 +71,7 @@ export class LocalReplica implements Replica {
   readonly #hashes: HashRunner;
   #group: Group = newGroup();
   #view: ReadView;
+  #alarms: readonly Alarm[];
   #committing = false;
   #commitScheduled = false;
   #stopped = false;
@@ -87,6 +89,7 @@ export class LocalReplica implements Replica {
     this.#committed = options.committed;
     this.#failed = options.failed;
     this.#view = { revision: options.store.head, compacted: options.store.compacted };
+    this.#alarms = options.machine.alarms;
     this.#hashes = new HashRunner(options.store, options.timers);
     this.#compaction = new CompactionRunner({
       store: options.store,
@@ -102,6 +105,14 @@ export class LocalReplica implements Replica {
 
   get view(): ReadView {
     return this.#view;
+  }
+
+  get alarms(): readonly Alarm[] {
+    return this.#alarms;
+  }
+
+  get storedBytes(): number {
+    return this.#log.bytesWritten;
   }
 
   propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void {
@@ -143,7 +154,7 @@ export class LocalReplica implements Replica {
 
   status(): ReplicaStatus {
     return {
-      sizeBytes: this.#log.bytesOnDisk,
+      sizeBytes: this.#log.bytesWritten,
       sizeInUseBytes: this.#log.bytesLive,
       appliedIndex: this.#view.revision,
       pendingProposals: this.#group.dones.length,
@@ -179,6 +190,7 @@ export class LocalReplica implements Replica {
     }
     const view = { revision: this.#store.head, compacted: this.#store.compacted };
     const { stateWrites } = this.#store;
+    const { alarms } = this.#machine;
     this.#group = newGroup();
     this.#committing = true;
     const startMs = this.#clock.monotonicMs();
@@ -191,6 +203,7 @@ export class LocalReplica implements Replica {
       this.#committing = false;
       this.#committed(this.#clock.monotonicMs() - startMs);
       this.#store.stateDurable(stateWrites);
+      this.#alarms = alarms;
       this.#release(group, view);
       this.#scheduleCommit();
     });

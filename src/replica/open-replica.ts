@@ -56,7 +56,7 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
   });
   const machine = new Machine(store, {
     leases: options.leases,
-    alarms: new AlarmTable(new Map()),
+    alarms: new AlarmTable(store.state("alarm")),
     wantsPrevious: () => hub.wantsPrevious,
   });
   const replica = new LocalReplica({ ...options, log, store, machine, hub });

@@ -1,4 +1,5 @@
 import type { Revision } from "../base/revision.ts";
+import type { Alarm } from "../machine/alarm-command.ts";
 import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
 import type { Outcome, RangeResult, ResultOf, TxnResult } from "../machine/result.ts";
 
@@ -51,6 +52,12 @@ export interface Replica {
   hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void;
 
   readonly view: ReadView;
+
+  /** The alarms that stand, as far as that is durable: an array that never changes (M10). */
+  readonly alarms: readonly Alarm[];
+
+  /** Bytes of the log, what is not yet on disk included: cheap enough to ask for every write. */
+  readonly storedBytes: number;
 
   status(): ReplicaStatus;
 }

@@ -181,6 +181,13 @@ export class LogStore implements RecordLog {
     return bytes;
   }
 
+  /** Bytes of the log in frames, collecting ones included, without what is prepared ahead. */
+  get bytesWritten(): number {
+    let bytes = this.#builder.collectedBytes;
+    for (const segment of this.#segments.list) bytes += segment.end;
+    return bytes;
+  }
+
   /** Bytes of frames without the records that were released, whose sizes are partly averages. */
   get bytesLive(): number {
     let bytes = 0;

@@ -71,6 +71,13 @@ beforeEach(() => {
 });
 
 describe("HTTP on the client port", () => {
+  test("is not healthy while an alarm stands (G20)", () => {
+    const alarm = { kind: "alarm", action: "activate", memberId: 1n, alarm: "nospace" } as const;
+    replica.propose(alarm, () => undefined);
+    const { status, body } = get("/health");
+    expect([status, body]).toEqual([503, '{"health":"false","reason":"ALARM NOSPACE"}']);
+  });
+
   test("tells the version that it follows (G22)", () => {
     const { status, headers, body } = get("/version");
     expect(status).toBe(200);

@@ -1,5 +1,6 @@
 import { EtcdError } from "../../src/base/errors.ts";
 import type { Revision } from "../../src/base/revision.ts";
+import type { Alarm } from "../../src/machine/alarm-command.ts";
 import type { Command, RangeQuery, TxnCommand } from "../../src/machine/command.ts";
 import type {
   CommandResult,
@@ -17,10 +18,15 @@ export class ImmediateReplica implements Replica {
   readonly #held: (() => void)[] = [];
   #appliedIndex = 0;
   holds = false;
+  storedBytes = 4096;
 
   get view(): ReadView {
     const { head, compacted } = this.tested.store;
     return { revision: head, compacted };
+  }
+
+  get alarms(): readonly Alarm[] {
+    return this.tested.machine.alarms;
   }
 
   propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { DESCRIPTORS } from "../../src/api/proto/codec.ts";
 import { callUnary } from "./fake-calls.ts";
-import { latin1, MEMBER, TestServices } from "./test-services.ts";
+import { latin1, MEMBER, QUOTA_BYTES, TestServices } from "./test-services.ts";
 
 const MAINTENANCE = "/etcdserverpb.Maintenance/";
 const STATUS = { request: DESCRIPTORS.StatusRequest, response: DESCRIPTORS.StatusResponse };
@@ -23,7 +23,7 @@ describe("Maintenance service", () => {
       version: "3.7.1",
       dbSize: 4096,
       dbSizeInUse: 1024,
-      dbSizeQuota: 0,
+      dbSizeQuota: QUOTA_BYTES,
       leader: MEMBER.memberId,
       raftIndex: 1n,
       raftAppliedIndex: 1n,
@@ -60,14 +60,30 @@ describe("Maintenance service", () => {
     expect(answer?.message).toHaveLength(0);
   });
 
-  test("has no alarms to list or take back, and refuses to raise one (M10)", () => {
+  test("raises, lists and takes back alarms, and shows a header as 3.7 does (M10, V12)", () => {
+    const alarm = { memberID: 7n, alarm: 1 };
     const none = { header: header(2), alarms: [] };
-    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, {})).toEqual(none);
-    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, { action: 2, alarm: 1 })).toEqual(none);
-    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, { action: 1, alarm: 0 })).toEqual(none);
-    expect(services.call(`${MAINTENANCE}Alarm`, ALARM, { action: 1, alarm: 1 })).toBe(
-      "9: etcdserver: not capable",
-    );
+    const one = { header: header(2), alarms: [alarm] };
+    const ask = (request: object): unknown => services.call(`${MAINTENANCE}Alarm`, ALARM, request);
+    expect(ask({})).toEqual(none);
+    expect(ask({ action: 2, ...alarm })).toEqual(none);
+    expect(ask({ action: 1, memberID: 7n, alarm: 0 })).toEqual(none);
+    expect(ask({ action: 1, memberID: 7n, alarm: 9 })).toEqual(none);
+    expect(ask({ action: 1, ...alarm })).toEqual(one);
+    expect(ask({})).toEqual(one);
+    expect(ask({ alarm: 2 })).toEqual(none);
+    expect(ask({ action: 9, ...alarm })).toEqual(none);
+    expect(ask({ action: 2, ...alarm })).toEqual(one);
+    expect(ask({})).toEqual(none);
+  });
+
+  test("lists alarms among Status' errors as etcd prints them (M1)", () => {
+    for (const alarm of [1, 2]) {
+      services.call(`${MAINTENANCE}Alarm`, ALARM, { action: 1, memberID: 7n, alarm });
+    }
+    expect(services.call(`${MAINTENANCE}Status`, STATUS, {})).toMatchObject({
+      errors: ["memberID:7 alarm:NOSPACE ", "memberID:7 alarm:CORRUPT "],
+    });
   });
 
   test("calls what cannot be read an internal error (E82)", () => {

@@ -18,6 +18,8 @@ export const MEMBER: MemberIdentity = {
 
 export const REQUEST_BYTES_MAX = 4096;
 
+export const QUOTA_BYTES = 10_000;
+
 /** All services over an empty store. */
 export class TestServices {
   readonly replica: ImmediateReplica = new ImmediateReplica();
@@ -27,7 +29,7 @@ export class TestServices {
     member: MEMBER,
     maxRequestBytes: REQUEST_BYTES_MAX,
     maxTxnOps: 128,
-    quotaBytes: 0,
+    quotaBytes: QUOTA_BYTES,
     watch: { kind: "unary", handle: () => {} },
     watchers: this.watchers.directory,
   });
