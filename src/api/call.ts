@@ -1,4 +1,4 @@
-import type { GrpcCode } from "../base/errors.ts";
+import type { EtcdError, GrpcCode } from "../base/errors.ts";
 
 /**
  * The shape of one RPC between transport and api. Transport knows bytes and calls, api knows etcd;
@@ -10,10 +10,20 @@ export interface CallInfo {
   header(name: string): string | undefined;
   /** The client's address, for people: `127.0.0.1:51234`. */
   readonly peer: string;
+  /**
+   * The common name of the client's certificate, verified, where certificates stand for users
+   * (--client-cert-auth); else undefined.
+   */
+  readonly peerCommonName?: string | undefined;
 }
 
 /** How a unary call is answered: one of the two, once, now or later; further calls are void. */
 export interface UnaryCall extends CallInfo {
+  /**
+   * Whether the caller is still allowed what it was allowed when the call came: asked before a
+   * change by whoever has waited since. Absent where nobody judges.
+   */
+  recheck?(): EtcdError | undefined;
   /** `message` is the encoded response, copied before this returns. */
   reply(message: Uint8Array): void;
   fail(code: GrpcCode, message: string): void;
@@ -68,6 +78,10 @@ export interface HttpRequest {
   /** Path and query as sent. */
   readonly target: string;
   header(name: string): string | undefined;
+  /** Whether it came over TLS. */
+  readonly isSecure?: boolean;
+  /** As of a call. */
+  readonly peerCommonName?: string | undefined;
   readonly body: Uint8Array;
 }
 

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { HttpHandler, HttpResponse } from "../api/call.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { Deadline, type DeadlineQueue } from "./deadline-queue.ts";
+import { NOT_SECURE, type Security } from "./http2/stream.ts";
 
 /** How long one HTTP/1.1 request may take to arrive, a wait for its first byte included. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -20,6 +21,7 @@ export interface Http1Options {
 /** What is known of one HTTP/1.1 socket. */
 interface Session {
   readonly socket: Socket;
+  readonly security: Security;
   /** Runs while a request is awaited or read; not while it is being answered. */
   readonly deadline: Deadline;
   isAnswering: boolean;
@@ -39,16 +41,16 @@ export class Http1Server {
   }
 
   /** Takes over a socket; `first` is what was read from it already. */
-  accept(socket: Socket, first: Buffer): void {
+  accept(socket: Socket, security: Security, first: Buffer): void {
     const deadline = new Deadline(() => void socket.destroy());
-    const session: Session = { socket, deadline, isAnswering: false };
+    const session: Session = { socket, security, deadline, isAnswering: false };
     this.#sessions.set(socket, session);
     this.#await(session);
     socket.on("close", () => {
       this.#options.deadlines.clear(session.deadline);
       this.#sessions.delete(socket);
     });
-    socket.unshift(first);
+    if (first.length > 0) socket.unshift(first);
     this.#server.emit("connection", socket);
     socket.resume();
   }
@@ -85,7 +87,7 @@ export class Http1Server {
         this.#options.deadlines.clear(session.deadline);
         session.isAnswering = true;
       }
-      this.#handle(request, response, body.view());
+      this.#handle(request, response, body.view(), session?.security ?? NOT_SECURE);
     });
     response.on("finish", () => {
       if (session === undefined || session.socket.destroyed) return;
@@ -94,11 +96,17 @@ export class Http1Server {
     });
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+  #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer,
+    security: Security,
+  ): void {
     const view = {
       method: request.method ?? "",
       target: request.url ?? "",
       header: (name: string): string | undefined => firstOf(request.headersDistinct[name]),
+      ...security,
       body,
     };
     this.#options.handler(view, (answer) => this.#respond(response, answer));

@@ -13,7 +13,9 @@ import { NOTHING_FRESH } from "./http2/fresh-trace.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "./http2/limits.ts";
 import { ChunkPool } from "./http2/output.ts";
 import { Http1Server } from "./http1.ts";
+import { NOT_SECURE, type Security } from "./http2/stream.ts";
 import { ServedMethods } from "./method-table.ts";
+import { type SecureSocket, TLS_FIRST_BYTE, type TlsAcceptor } from "./tls/tls-acceptor.ts";
 
 export interface ListenerOptions {
   readonly methods: MethodTable;
@@ -33,6 +35,12 @@ export interface ListenerOptions {
   /** Told when events of a watch have left; nobody when absent. */
   readonly deliveryTimes?: DeliveryTimes;
   readonly timers: Timers;
+  /** Speaks TLS; without it, nobody does. */
+  readonly tls?: TlsAcceptor | undefined;
+  /**
+   * Whether clients may speak without TLS; as in etcd, a port may be for both. True when absent.
+   */
+  readonly isPlainAllowed?: boolean;
 }
 
 export type ListenAddress =
@@ -49,9 +57,15 @@ const KEEPALIVE_INTERVAL_MS_DEFAULT: number = 2 * 60 * 60 * 1000;
 const KEEPALIVE_TIMEOUT_MS_DEFAULT = 20_000;
 /** An HTTP/2 preface is told from HTTP/1.1 by its first line. */
 const PREFACE_LINE = CLIENT_PREFACE.slice(0, 16);
+const NOTHING_READ: Buffer = Buffer.alloc(0);
+/** For people who have typed http:// and meant https://. */
+const NOT_TLS_ANSWER =
+  "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n" +
+  "\r\nClient sent an HTTP request to an HTTPS server.\n";
 
 /**
- * A port that speaks gRPC over HTTP/2 and HTTP/1.1, told apart by the first bytes of a connection.
+ * A port that speaks gRPC over HTTP/2 and HTTP/1.1, told apart by the first bytes of a connection,
+ * or by what was agreed on in the handshake of TLS.
  * What handlers throw is not caught: it is a broken invariant, and the process stops.
  */
 export class Listener {
@@ -150,12 +164,56 @@ export class Listener {
     socket.on("close", () => {
       this.counters.connectionsOpen--;
     });
-    this.#tellApart(socket);
+    if (this.#options.tls === undefined) this.#tellApart(socket, NOT_SECURE);
+    else this.#tellSecureApart(socket, this.#options.tls);
+  }
+
+  /** The first byte says whether it is TLS. */
+  #tellSecureApart(raw: Socket, tls: TlsAcceptor): void {
+    const deadline = new Deadline(() => tls.expire(raw));
+    this.#deadlines.set(deadline, this.#options.clock.monotonicMs() + HANDSHAKE_TIMEOUT_MS);
+    this.#unknown.add(raw);
+    const known = (): void => {
+      this.#deadlines.clear(deadline);
+      this.#unknown.delete(raw);
+    };
+    raw.on("close", known);
+    const onEnd = (): void => void raw.destroy();
+    raw.once("end", onEnd);
+    raw.once("data", (first: Buffer) => {
+      raw.removeListener("end", onEnd);
+      if (first[0] === TLS_FIRST_BYTE) {
+        raw.pause();
+        raw.unshift(first);
+        tls.accept(raw, (secure) => {
+          known();
+          this.#startSecure(secure);
+        });
+      } else {
+        known();
+        if (this.#options.isPlainAllowed !== false) this.#tellApart(raw, NOT_SECURE, first);
+        else refusePlain(raw, tls, first);
+      }
+    });
+  }
+
+  #startSecure({ socket, peerCommonName }: SecureSocket): void {
+    const security = { isSecure: true, peerCommonName };
+    switch (socket.alpnProtocol) {
+      case "h2":
+        this.#startConnection(socket, security, NOTHING_READ);
+        break;
+      case "http/1.1":
+        this.#http1.accept(socket, security, NOTHING_READ);
+        break;
+      default:
+        this.#tellApart(socket, security);
+    }
   }
 
   /** Reads until the first bytes say which protocol it is, and hands the socket over. */
-  #tellApart(socket: Socket): void {
-    let first: Buffer = Buffer.alloc(0);
+  #tellApart(socket: Socket, security: Security, read: Buffer = NOTHING_READ): void {
+    let first: Buffer = NOTHING_READ;
     const deadline = new Deadline(() => void socket.destroy());
     this.#deadlines.set(deadline, this.#options.clock.monotonicMs() + HANDSHAKE_TIMEOUT_MS);
     this.#unknown.add(socket);
@@ -172,19 +230,20 @@ export class Listener {
       if (!PREFACE_LINE.startsWith(start)) {
         forget();
         socket.pause();
-        this.#http1.accept(socket, first);
+        this.#http1.accept(socket, security, first);
       } else if (start.length === PREFACE_LINE.length) {
         forget();
-        this.#startConnection(socket, first);
+        this.#startConnection(socket, security, first);
       }
     };
     socket.on("data", onData);
     socket.on("end", onEnd);
     socket.on("close", forget);
+    if (read.length > 0) onData(read);
   }
 
-  #startConnection(socket: Socket, first: Buffer): void {
-    const connection = new Connection(socket, this.#context, () => {
+  #startConnection(socket: Socket, security: Security, first: Buffer): void {
+    const connection = new Connection(socket, security, this.#context, () => {
       this.#connections.delete(connection);
     });
     this.#connections.add(connection);
@@ -201,6 +260,14 @@ export class Listener {
     this.#dirty = [];
     for (const connection of dirty) connection.flush();
   };
+}
+
+/** Whoever speaks HTTP/1.1 is told what is wrong; nobody else could read it. */
+function refusePlain(raw: Socket, tls: TlsAcceptor, first: Buffer): void {
+  tls.refusePlain(raw);
+  const isHttp1 = /^[A-Z]+ [^ ]+ HTTP\/1/.test(first.toString("latin1", 0, 2048));
+  if (isHttp1) raw.end(NOT_TLS_ANSWER, () => raw.destroy());
+  else raw.destroy();
 }
 
 function newCounters(methods: ServedMethods): TransportCounters {

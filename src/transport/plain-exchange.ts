@@ -56,6 +56,7 @@ export class PlainExchange implements StreamConsumer, Resumable {
       method: head.method,
       target: head.path,
       header: (name: string): string | undefined => headerOf(head, name),
+      ...this.#host.security,
       body: this.#body.view(),
     };
     this.#handler(request, (response) => this.#respond(response));

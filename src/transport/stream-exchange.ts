@@ -162,6 +162,10 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
     return this.#host.peer;
   }
 
+  get peerCommonName(): string | undefined {
+    return this.#host.security.peerCommonName;
+  }
+
   header(name: string): string | undefined {
     return headerOf(this.#stream.head, name);
   }

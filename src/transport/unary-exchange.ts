@@ -141,6 +141,10 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
     return this.#host.peer;
   }
 
+  get peerCommonName(): string | undefined {
+    return this.#host.security.peerCommonName;
+  }
+
   header(name: string): string | undefined {
     return headerOf(this.#stream.head, name);
   }

@@ -32,7 +32,7 @@ import { FreshTrace } from "./fresh-trace.ts";
 import { Output } from "./output.ts";
 import { type RequestHost, RequestSide } from "./request-side.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
-import type { Resumable, Stream } from "./stream.ts";
+import type { Resumable, Security, Stream } from "./stream.ts";
 import { type Closing, StreamTable } from "./stream-table.ts";
 
 /**
@@ -48,6 +48,7 @@ type Phase = "handshake" | "open" | "draining" | "closing" | "closed";
 /** One HTTP/2 connection on a socket that has sent the first bytes of the preface. */
 export class Connection implements FrameHandler, RequestHost, SenderEvents, Flushable {
   readonly peer: string;
+  readonly security: Security;
   readonly sender: Sender;
   nowMs: number;
   readonly #socket: Socket;
@@ -80,7 +81,8 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   readonly #linger: Deadline;
 
   /** `closed` is called once, when the socket is gone. */
-  constructor(socket: Socket, context: ConnectionContext, closed: () => void) {
+  constructor(socket: Socket, security: Security, context: ConnectionContext, closed: () => void) {
+    this.security = security;
     this.#socket = socket;
     this.#context = context;
     this.#closed = closed;

@@ -164,6 +164,15 @@ export interface Windows {
   readonly receive: number;
 }
 
+/** What TLS has found out about the client of a connection. */
+export interface Security {
+  readonly isSecure: boolean;
+  /** See `CallInfo.peerCommonName`. */
+  readonly peerCommonName: string | undefined;
+}
+
+export const NOT_SECURE: Security = { isSecure: false, peerCommonName: undefined };
+
 /** What waits until the connection may take more work. */
 export interface Resumable {
   resume(): void;
@@ -173,6 +182,7 @@ export interface Resumable {
 export interface StreamHost {
   /** The client's address, for people. */
   readonly peer: string;
+  readonly security: Security;
   /** So many answers wait for this client that it gets no more (ANSWERS_QUEUE_BYTES_MAX). */
   readonly isCongested: boolean;
   /** When the bytes that are being handled came. */
