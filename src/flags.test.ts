@@ -87,8 +87,21 @@ describe("Go's flag syntax (F1)", () => {
       '--listen-client-urls: URL address does not have the form "host:port": http://127.0.0.1:65536',
     ],
     [
-      ["--listen-client-urls=https://127.0.0.1:1", "--advertise-client-urls=http://a:1"],
-      "--listen-client-urls: TLS is not supported yet: https://127.0.0.1:1",
+      ["--tls-min-version=TLS1.1"],
+      'unexpected TLS version "TLS1.1" (must be one of: TLS1.2, TLS1.3)',
+    ],
+    [
+      ["--tls-min-version=TLS1.3", "--tls-max-version=TLS1.2"],
+      "min version (TLS1.3) is greater than max version (TLS1.2)",
+    ],
+    [
+      ["--tls-min-version=TLS1.3", "--cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
+      "cipher suites cannot be configured when only TLS1.3 is enabled",
+    ],
+    [["--cipher-suites=FOO"], 'unexpected TLS cipher suite "FOO"'],
+    [
+      ["--client-cert-allowed-cn=a", "--client-cert-allowed-hostname=b"],
+      "AllowedCNs and AllowedHostnames are mutually exclusive",
     ],
     [
       ["--listen-client-urls=127.0.0.1:1", "--advertise-client-urls=http://a:1"],
@@ -171,9 +184,27 @@ describe("the environment (F1)", () => {
 
 describe("what flags mean", () => {
   it("everything has etcd's default, on loopback", () => {
-    const { listenClientUrls, initialAdvertisePeerUrls, ...rest } = options([]);
+    const { listenClientUrls, initialAdvertisePeerUrls, tls, ...rest } = options([]);
+    expect(tls).toEqual({
+      certFile: undefined,
+      keyFile: undefined,
+      clientCertAuth: false,
+      trustedCaFile: undefined,
+      crlFile: undefined,
+      allowedHostnames: [],
+      allowedCommonNames: [],
+      autoTls: false,
+      selfSignedYears: 1,
+      minVersion: "TLSv1.2",
+      maxVersion: "TLSv1.3",
+      ciphers: tls.ciphers,
+    });
     expect(listenClientUrls).toEqual([
-      { url: "http://127.0.0.1:2379", address: { host: "127.0.0.1", port: 2379 } },
+      {
+        url: "http://127.0.0.1:2379",
+        address: { host: "127.0.0.1", port: 2379 },
+        isSecure: false,
+      },
     ]);
     expect(initialAdvertisePeerUrls).toEqual(["http://localhost:2380"]);
     expect(rest).toEqual({
@@ -225,11 +256,14 @@ describe("what flags mean", () => {
     ["unix:///run/v.sock", { path: "/run/v.sock" }],
     ["unix://v.sock", { path: "v.sock" }],
     ["unix:/run/v.sock", { path: "/run/v.sock" }],
-  ])("listens at %s", (url, address) => {
+    ["https://127.0.0.1:2379", { host: "127.0.0.1", port: 2379 }, true],
+    ["unixs:///run/v.sock", { path: "/run/v.sock" }, true],
+  ])("listens at %s", (url, address, isSecure = false) => {
     const args = [`--listen-client-urls=http://127.0.0.1:1, ${url}`];
     args.push("--advertise-client-urls=http://a:1");
-    expect(options(args).listenClientUrls[1]).toEqual({ url, address });
-    expect(options([`--listen-metrics-urls=${url}`]).listenMetricsUrls).toEqual([{ url, address }]);
+    expect(options(args).listenClientUrls[1]).toEqual({ url, address, isSecure });
+    const metrics = options([`--listen-metrics-urls=${url}`]).listenMetricsUrls;
+    expect(metrics).toEqual([{ url, address, isSecure }]);
   });
 
   it("URLs for others stay as they were written: ids are made from their letters (C4)", () => {
@@ -245,6 +279,27 @@ describe("what flags mean", () => {
   it("empty lists of URLs are those that were not given", () => {
     const args = ["--listen-client-urls=", "--advertise-client-urls="];
     expect(options(args)).toEqual(options([]));
+  });
+
+  it("limits of 0 are etcd's: none for streams, nothing may pass for the others", () => {
+    const none = options(["--max-concurrent-streams=0", "--max-txn-ops=0"]);
+    expect(none).toMatchObject({ maxConcurrentStreams: 4294967295, maxTxnOps: 0 });
+  });
+
+  it("cipher suites have Go's names, most wanted first, and those of TLS 1.3 stay on (T6)", () => {
+    const suites = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,TLS_RSA_WITH_AES_128_GCM_SHA256";
+    expect(
+      options([`--cipher-suites=${suites}`])
+        .tls.ciphers.split(":")
+        .slice(3),
+    ).toEqual(["ECDHE-RSA-AES256-GCM-SHA384", "AES128-GCM-SHA256"]);
+    expect(options([]).tls.ciphers).toMatch(/^TLS_AES_128_GCM_SHA256:/);
+  });
+
+  it("the names that flags had as experiments are taken, with one warning each (F3)", () => {
+    const args = ["--experimental-memory-mlock", "--experimental-corrupt-check-time=1h"];
+    expect(remarks(args).idleFlags).toEqual(["memory-mlock", "corrupt-check-time"]);
+    expect(remarks(args).warnings).toHaveLength(2);
   });
 
   it("a very large request limit is warned of", () => {

@@ -1,11 +1,12 @@
 import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
 import type { LogLevel } from "./logger.ts";
 import type { ServerOptions } from "./server-options.ts";
-import { checkFlag, type Flag } from "./flag.ts";
+import { checkFlag, type Flag, UINT32_MAX } from "./flag.ts";
 import { FLAGS } from "./flag-table.ts";
 import { QUOTA_BYTES_DEFAULT } from "./base/limits.ts";
 import { FlagError, nearest, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
 import { type ListenUrl, parseAdvertisedUrls, parseListenUrls } from "./listen-url.ts";
+import { parseTlsFlags } from "./tls-options.ts";
 
 export type ParsedFlags =
   | { readonly kind: "serve"; readonly options: ServerOptions; readonly remarks: Remarks }
@@ -130,7 +131,9 @@ function toOptions(
   const whole = (name: string): number => parseWhole(value(name), 0, Number.MAX_VALUE) ?? 0;
   checkTicks(whole("heartbeat-interval"), whole("election-timeout"));
   if (given.has("listen-client-urls") && !given.has("advertise-client-urls")) {
-    throw new FlagError("--advertise-client-urls is required when --listen-client-urls is set");
+    throw new FlagError(
+      "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+    );
   }
   checkInitialCluster(given, value("name"));
   const isInMemory = parseBoolean(value("in-memory")) === true;
@@ -151,7 +154,8 @@ function toOptions(
     maxRequestBytes,
     maxTxnOps: whole("max-txn-ops"),
     quotaBytes: quotaBytes(value("quota-backend-bytes"), warnings),
-    maxConcurrentStreams: whole("max-concurrent-streams"),
+    // 0 is no limit to Go's server.
+    maxConcurrentStreams: whole("max-concurrent-streams") || UINT32_MAX,
     keepaliveMinTimeMs: duration("grpc-keepalive-min-time"),
     keepaliveIntervalMs: duration("grpc-keepalive-interval"),
     keepaliveTimeoutMs: duration("grpc-keepalive-timeout"),
@@ -163,6 +167,7 @@ function toOptions(
       value("auto-compaction-mode"),
       value("auto-compaction-retention"),
     ),
+    tls: parseTlsFlags(value),
     logLevel: value("log-level") as LogLevel,
     logFormat: value("log-format") === "console" ? "console" : "json",
     logOutputs: value("log-outputs").split(","),

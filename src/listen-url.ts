@@ -7,6 +7,8 @@ export interface ListenUrl {
   /** As it was given: `http://127.0.0.1:2379`, `unix:///run/vedette.sock`. */
   readonly url: string;
   readonly address: ListenAddress;
+  /** Whether clients speak TLS: `https`, `unixs`. */
+  readonly isSecure: boolean;
 }
 
 interface UrlParts {
@@ -27,14 +29,12 @@ const PORT_MOST = 65_535;
 export function parseListenUrls(flag: string, text: string): ListenUrl[] {
   return text.split(",").map((part) => {
     const { url, scheme, rest } = parseUrl(flag, part);
-    if (scheme === "https" || scheme === "unixs") {
-      throw new FlagError(`--${flag}: TLS is not supported yet: ${url}`);
-    }
-    if (scheme === "unix") return { url, address: { path: rest } };
+    const isSecure = scheme === "https" || scheme === "unixs";
+    if (scheme.startsWith("unix")) return { url, address: { path: rest }, isSecure };
     const { host, port } = splitHostPort(flag, url, rest);
-    if (host === "localhost") return { url, address: { host: "127.0.0.1", port } };
+    if (host === "localhost") return { url, address: { host: "127.0.0.1", port }, isSecure };
     if (isIP(host) === 0) throw new FlagError(`--${flag}: expected IP in URL for binding (${url})`);
-    return { url, address: { host, port } };
+    return { url, address: { host, port }, isSecure };
   });
 }
 

@@ -1,4 +1,3 @@
-import { lstatSync, unlinkSync } from "node:fs";
 import type { HttpHandler, MethodTable } from "./api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
 import { httpHandler } from "./api/http.ts";
@@ -19,17 +18,18 @@ import {
 } from "./base/limits.ts";
 import { DeliveryLatency } from "./delivery-latency.ts";
 import { processFigures, transportFigures } from "./figures.ts";
-import type { ListenUrl } from "./listen-url.ts";
+import { type Front, listenAt } from "./listeners.ts";
 import type { Logger } from "./logger.ts";
 import { NO_LEASES } from "./machine/lease-table.ts";
 import { random64, realClock, realRandom, realTimers } from "./outside.ts";
 import { startAutoCompaction } from "./replica/auto-compaction.ts";
 import { type OpenedReplica, openReplica } from "./replica/open-replica.ts";
+import { openSecureFront } from "./secure-front.ts";
 import type { ServerOptions } from "./server-options.ts";
 import type { Disk } from "./storage/disk.ts";
 import { MemoryDisk } from "./storage/memory-disk.ts";
 import { NodeDisk } from "./storage/node-disk.ts";
-import { Listener } from "./transport/listener.ts";
+import type { TlsAcceptor } from "./transport/tls/tls-acceptor.ts";
 
 export interface RunningServer {
   /** Where clients reach it; ports that were asked for as 0 are the real ones. */
@@ -88,11 +88,10 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   };
   const { methods, http } = answers(options, opened, hooks, clients);
   try {
-    const serve = { options, http, delivery: hooks.delivery };
-    await listenAt(options.listenClientUrls, clients, () => newListener({ ...serve, methods }));
-    await listenAt(options.listenMetricsUrls, metrics, () => {
-      return newListener({ ...serve, methods: new Map() });
-    });
+    const tls = openTls(options, log);
+    const served = { options, methods, http, delivery: hooks.delivery, tls };
+    await listenAt(options.listenClientUrls, clients, served);
+    await listenAt(options.listenMetricsUrls, metrics, { ...served, methods: new Map() });
   } catch (error) {
     await close();
     throw error;
@@ -106,6 +105,16 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function openTls(options: ServerOptions, log: Logger): TlsAcceptor | undefined {
+  return openSecureFront({
+    flags: options.tls,
+    listenUrls: [...options.listenClientUrls, ...options.listenMetricsUrls],
+    dataDir: options.dataDir,
+    clock: realClock,
+    log,
+  });
 }
 
 /** All that clients can ask for, by gRPC and by plain HTTP. */
@@ -194,59 +203,6 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
     failed: fail,
     rewriteFailed: (error) => log.warn("failed to rewrite log segments", { error: error.message }),
   });
-}
-
-function newListener(served: {
-  readonly options: ServerOptions;
-  readonly methods: MethodTable;
-  readonly http: HttpHandler;
-  readonly delivery: DeliveryLatency;
-}): Listener {
-  const { options, methods, http, delivery } = served;
-  return new Listener({
-    deliveryTimes: delivery,
-    methods,
-    http,
-    maxMessageBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
-    maxConcurrentStreams: options.maxConcurrentStreams,
-    keepaliveMinTimeMs: options.keepaliveMinTimeMs,
-    keepaliveIntervalMs: options.keepaliveIntervalMs,
-    keepaliveTimeoutMs: options.keepaliveTimeoutMs,
-    clock: realClock,
-    timers: realTimers,
-  });
-}
-
-/** Listeners that have started, and where they are reached. */
-interface Front {
-  readonly listeners: Listener[];
-  readonly urls: string[];
-}
-
-/** One listener a URL, added as it starts, so that a failure leaves those to close. */
-async function listenAt(
-  urls: readonly ListenUrl[],
-  front: Front,
-  make: () => Listener,
-): Promise<void> {
-  for (const url of urls) {
-    const listener = make();
-    front.urls.push(await listen(listener, url));
-    front.listeners.push(listener);
-  }
-}
-
-/** Listens where the URL says, and returns the URL with the port that it really is. */
-async function listen(listener: Listener, { url, address }: ListenUrl): Promise<string> {
-  if ("path" in address) {
-    // What a server that was killed left behind. The socket of a live one goes as well, as with
-    // etcd: the lock of the data folder is what keeps two servers apart.
-    if (lstatSync(address.path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(address.path);
-    await listener.listen(address);
-    return url;
-  }
-  const bound = await listener.listen(address);
-  return url.replace(/\d+$/, String(bound.port));
 }
 
 function callback(run: (done: (error?: Error) => void) => void): Promise<void> {

@@ -69,7 +69,7 @@ export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions;
   readonly #server: Server;
   /** Whom to tell of sockets that are in the middle of a handshake. */
-  readonly #waiting: Map<Socket, (secure: SecureSocket) => void> = new Map();
+  readonly #waiting: WeakMap<Socket, (secure: SecureSocket) => void> = new WeakMap();
 
   constructor(options: TlsAcceptorOptions) {
     this.#options = options;
@@ -96,7 +96,6 @@ export class TlsAcceptor {
   accept(raw: Socket, secured: (secure: SecureSocket) => void): void {
     this.#refresh();
     this.#waiting.set(raw, secured);
-    raw.once("close", () => this.#waiting.delete(raw));
     this.#server.emit("connection", raw);
   }
 
