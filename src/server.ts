@@ -1,6 +1,7 @@
 import type { HttpHandler, MethodTable } from "./api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
 import { httpHandler } from "./api/http.ts";
+import { LEASE_TTL_BUCKETS } from "./api/lease.ts";
 import type { MetricsSources } from "./api/metrics.ts";
 import { singleMemberIds } from "./api/member-ids.ts";
 import { methodTable } from "./api/services.ts";
@@ -9,6 +10,7 @@ import { WatcherDirectory } from "./api/watcher-directory.ts";
 import {
   EVENT_LOG_BYTES_DEFAULT,
   REQUEST_OVERHEAD_BYTES,
+  LEASE_TTL_SECONDS_MIN_DEFAULT,
   RESIDENT_BYTES_DEFAULT,
   SEGMENT_BYTES_DEFAULT,
   WATCH_EVENTS_PER_STEP,
@@ -20,7 +22,6 @@ import { DeliveryLatency } from "./delivery-latency.ts";
 import { processFigures, transportFigures } from "./figures.ts";
 import { type Front, listenAt } from "./listeners.ts";
 import type { Logger } from "./logger.ts";
-import { NO_LEASES } from "./machine/lease-table.ts";
 import { random64, realClock, realRandom, realTimers } from "./outside.ts";
 import { startAutoCompaction } from "./replica/auto-compaction.ts";
 import { type OpenedReplica, openReplica } from "./replica/open-replica.ts";
@@ -49,6 +50,8 @@ export interface RunningServer {
  * A single member never changes its leader: its term is that of an etcd after its first election.
  */
 const RAFT_TERM = 2n;
+/** etcd's --election-timeout when nothing is said: nobody is elected here, but leases know it. */
+const ELECTION_TIMEOUT_MS = 1000;
 /** How long streams may go on after SIGTERM, as in etcd: its request timeout (O6m, W38). */
 const DRAIN_MS = 7000;
 
@@ -82,6 +85,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     stopAutoCompaction();
     const all = [...clients.listeners, ...metrics.listeners];
     await Promise.all(all.map((listener) => listener.drain(DRAIN_MS)));
+    opened.leases.stop();
     await callback((done) => replica.stop(done));
     // The log gives up the folder itself, as the last thing it does.
     await callback((done) => opened.log.close(done));
@@ -120,7 +124,7 @@ function openTls(options: ServerOptions, log: Logger): TlsAcceptor | undefined {
 /** All that clients can ask for, by gRPC and by plain HTTP. */
 function answers(
   options: ServerOptions,
-  { replica, hub, machine, identity }: OpenedReplica,
+  { replica, hub, machine, leases, identity }: OpenedReplica,
   { logSync, delivery }: Hooks,
   clients: Front,
 ): { methods: MethodTable; http: HttpHandler } {
@@ -131,6 +135,7 @@ function answers(
     peerUrls: options.initialAdvertisePeerUrls,
     clientUrls: advertiseClientUrls.length > 0 ? advertiseClientUrls : clients.urls,
   };
+  const leaseTtls = new Histogram(LEASE_TTL_BUCKETS);
   const watchers = new WatcherDirectory({ hub, replica, timers: realTimers });
   const methods = methodTable({
     replica,
@@ -145,6 +150,12 @@ function answers(
       progressIntervalMs: options.watchProgressNotifyIntervalMs,
     }),
     watchers,
+    lease: {
+      runner: leases,
+      random: realRandom,
+      ttlSecondsMin: LEASE_TTL_SECONDS_MIN_DEFAULT,
+      ttls: leaseTtls,
+    },
   });
   const figures: MetricsSources = {
     memberId: identity.memberId,
@@ -155,6 +166,8 @@ function answers(
     watch: () => hub.stats,
     watchLag: (done) => watchers.lag(done),
     watchDelivery: delivery.histogram,
+    leases,
+    leaseTtls,
     transport: () => transportFigures(clients.listeners.map((listener) => listener.counters)),
     process: processFigures,
   };
@@ -188,7 +201,7 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
     },
     timers: realTimers,
     random: realRandom,
-    leases: NO_LEASES,
+    electionTimeoutMs: ELECTION_TIMEOUT_MS,
     raftTerm: RAFT_TERM,
     watch: {
       limits: { watchersPerStream: WATCHERS_PER_STREAM_MAX, watchersTotal: WATCHERS_TOTAL_MAX },

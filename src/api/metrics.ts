@@ -1,4 +1,5 @@
 import type { OpCounters } from "../machine/op-counters.ts";
+import type { LeaseCounters } from "../replica/lease-runner.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { WatchStats } from "../watch/hub.ts";
 import type { LagTotals } from "../watch/watcher-survey.ts";
@@ -47,6 +48,8 @@ export interface MetricsSources {
   /** Finds out how far behind the watchers are, now or in later turns. */
   watchLag(done: (lag: Readonly<LagTotals>) => void): void;
   readonly watchDelivery: Histogram;
+  readonly leases: { readonly counters: Readonly<LeaseCounters> };
+  readonly leaseTtls: Histogram;
   transport(): TransportFigures;
   process(): ProcessFigures;
 }
@@ -57,6 +60,7 @@ export function renderMetrics(sources: MetricsSources, lag: Readonly<LagTotals>)
   addServer(text, sources);
   addStore(text, sources);
   addWatch(text, { stats: sources.watch(), lag, delivery: sources.watchDelivery });
+  addLeases(text, sources);
   addTransport(text, sources.transport());
   addProcess(text, sources.process());
   return text.toString();
@@ -99,6 +103,17 @@ function addStore(text: MetricsText, { replica, machine, logSync }: MetricsSourc
   text.gauge(debugging("compact_revision"), "The last compacted revision.", compacted);
   const help = "Seconds that making a group of records durable takes.";
   text.histogram("etcd_disk_wal_fsync_duration_seconds", help, logSync);
+}
+
+function addLeases(text: MetricsText, { leases, leaseTtls }: MetricsSources): void {
+  const { granted, revoked, renewed, expired } = leases.counters;
+  const lease = (name: string): string => `etcd_debugging_lease_${name}`;
+  text.counter(lease("granted_total"), "Leases granted.", granted);
+  text.counter(lease("revoked_total"), "Leases that ended.", revoked);
+  text.counter(lease("renewed_total"), "Renewals of leases.", renewed);
+  text.histogram(lease("ttl_total"), "TTLs granted or renewed, in seconds.", leaseTtls);
+  const help = "Leases that ended because their time was over.";
+  text.counter("etcd_debugging_server_lease_expired_total", help, expired);
 }
 
 function addTransport(text: MetricsText, transport: TransportFigures): void {

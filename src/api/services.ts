@@ -3,6 +3,7 @@ import type { Method, MethodTable } from "./call.ts";
 import { clusterMethods } from "./cluster.ts";
 import { healthMethods } from "./health.ts";
 import { KvService } from "./kv.ts";
+import { type LeaseSources, leaseMethods } from "./lease.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import type { MemberIdentity } from "./member.ts";
 import type { WatcherDirectory } from "./watcher-directory.ts";
@@ -20,6 +21,7 @@ export interface ServicesOptions {
   /** The Watch service, which is made where the hub is. */
   readonly watch: Method;
   readonly watchers: WatcherDirectory;
+  readonly lease: LeaseSources;
 }
 
 /**
@@ -33,6 +35,7 @@ export function methodTable(options: ServicesOptions): MethodTable {
   return new Map<string, Method>([
     ...kv.methods(),
     ["/etcdserverpb.Watch/Watch", options.watch],
+    ...leaseMethods({ ...options.lease, replica, member, header, quota }),
     ...maintenanceMethods({ replica, member, quotaBytes }),
     ...clusterMethods(member),
     ...healthMethods(),

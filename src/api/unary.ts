@@ -44,7 +44,11 @@ export interface UnaryMessages<Request, Response> {
  */
 export function unaryMethod<Request, Response>(
   messages: UnaryMessages<Request, Response>,
-  handle: (request: Request, done: (outcome: Outcome<Draft<Response>>) => void) => void,
+  handle: (
+    request: Request,
+    done: (outcome: Outcome<Draft<Response>>) => void,
+    call: UnaryCall,
+  ) => void,
 ): Method {
   const writer = new WireWriter();
   const decodeRequest = (bytes: Uint8Array): Request => decode(messages.request, bytes);
@@ -53,7 +57,7 @@ export function unaryMethod<Request, Response>(
     handle(bytes: Uint8Array, call: UnaryCall): void {
       const request = decodeOrFail(decodeRequest, bytes, call);
       if (request === undefined) return;
-      handle(request, (outcome) => {
+      const done = (outcome: Outcome<Draft<Response>>): void => {
         if (outcome instanceof EtcdError) {
           failWith(call, outcome);
           return;
@@ -61,7 +65,8 @@ export function unaryMethod<Request, Response>(
         writer.reset();
         encode(messages.response, outcome, writer);
         call.reply(writer.bytes());
-      });
+      };
+      handle(request, done, call);
     },
   };
 }

@@ -72,10 +72,11 @@ export class AlarmTable {
   }
 }
 
-/** M21: what takes room, a txn for a put in any branch. */
+/** M21, L16: what takes room, a txn for a put in any branch. */
 function isRefusedWhenFull(command: Command): boolean {
   switch (command.kind) {
     case "put":
+    case "lease-grant":
       return true;
     case "txn":
       return writesKeys(command);
@@ -91,6 +92,8 @@ function isRefusedWhenCorrupt(command: Command): boolean {
     case "delete-range":
     case "txn":
     case "compact":
+    case "lease-grant":
+    case "lease-revoke":
       return true;
     default:
       return false;

@@ -1,6 +1,7 @@
 import type { KeyRange } from "../base/key-range.ts";
 import type { AlarmCommand } from "./alarm-command.ts";
 import type { AuthCommand } from "./auth-command.ts";
+import type { LeaseGrantCommand, LeaseRevokeCommand } from "./lease-command.ts";
 
 /**
  * What a client asks of the state machine, right by construction: `api/parse.ts` has checked all
@@ -12,7 +13,9 @@ export type Command =
   | TxnCommand
   | CompactCommand
   | AlarmCommand
-  | AuthCommand;
+  | AuthCommand
+  | LeaseGrantCommand
+  | LeaseRevokeCommand;
 
 export interface PutCommand {
   readonly kind: "put";

@@ -3,6 +3,3 @@ export interface LeaseTable {
   /** True for a granted lease that has not been revoked, expired or not (K21). */
   exists(id: bigint): boolean;
 }
-
-/** The table of a server that has granted none. */
-export const NO_LEASES: LeaseTable = { exists: (): boolean => false };

@@ -16,7 +16,8 @@ import type {
   TxnCommand,
 } from "./command.ts";
 import { Comparer } from "./comparer.ts";
-import type { LeaseTable } from "./lease-table.ts";
+import type { LeaseBook } from "./lease-book.ts";
+import type { LeaseGrantCommand, LeaseRevokeCommand } from "./lease-command.ts";
 import type { OpCounters } from "./op-counters.ts";
 import { RangeReader } from "./range-reader.ts";
 import type { CommandResult, Outcome, RangeResult, TxnResult } from "./result.ts";
@@ -31,7 +32,7 @@ export interface Applied {
 }
 
 export interface MachineOptions {
-  readonly leases: LeaseTable;
+  readonly leases: LeaseBook;
   readonly alarms: AlarmTable;
   /** Whether watchers want the KeyValue before each change (D13); asked for every write. */
   readonly wantsPrevious: () => boolean;
@@ -49,7 +50,7 @@ export class Machine {
   /** Users and roles: changed by commands only, read by whoever judges requests. */
   readonly auth: AuthState;
   readonly #store: MvccStore;
-  readonly #leases: LeaseTable;
+  readonly #leases: LeaseBook;
   readonly #alarms: AlarmTable;
   readonly #wantsPrevious: () => boolean;
   readonly #reader: RangeReader;
@@ -108,6 +109,10 @@ export class Machine {
         const outcome = refusal ?? { kind: command.kind, revision: this.#store.head };
         return { outcome, changes: NO_CHANGES };
       }
+      case "lease-grant":
+        return { outcome: this.#grantLease(command), changes: NO_CHANGES };
+      case "lease-revoke":
+        return this.#revokeLease(command);
       default:
         return unreachable(command);
     }
@@ -148,6 +153,7 @@ export class Machine {
     const txn = this.#begin();
     const outcome = new StoreWriter(this.#store, txn).put(command);
     txn.end();
+    this.#leases.follow(txn.changes);
     return { outcome, changes: txn.changes };
   }
 
@@ -156,6 +162,7 @@ export class Machine {
     const txn = this.#begin();
     const outcome = new StoreWriter(this.#store, txn).deleteRange(command);
     txn.end();
+    this.#leases.follow(txn.changes);
     return { outcome, changes: txn.changes };
   }
 
@@ -167,11 +174,31 @@ export class Machine {
     const txn = this.#begin();
     const outcome = this.#txns.run(command, view, new StoreWriter(this.#store, txn));
     txn.end();
+    this.#leases.follow(txn.changes);
     return { outcome, changes: txn.changes };
   }
 
   #begin(): WriteTxn {
     return this.#store.begin({ capturePrevious: this.#wantsPrevious() });
+  }
+
+  #grantLease(command: LeaseGrantCommand): Outcome<CommandResult> {
+    const refusal = this.#leases.grant(command);
+    if (refusal !== undefined) return refusal;
+    const { id, ttlSeconds } = command;
+    return { kind: "lease-grant", revision: this.#store.head, id, ttlSeconds };
+  }
+
+  /** L4. */
+  #revokeLease(command: LeaseRevokeCommand): Applied {
+    if (!this.#leases.exists(command.id)) return refused(new EtcdError("leaseNotFound"));
+    const txn = this.#begin();
+    this.#leases.revoke(command, txn);
+    this.#counters.deletes += txn.changes.length;
+    return {
+      outcome: { kind: "lease-revoke", revision: this.#store.head },
+      changes: txn.changes,
+    };
   }
 
   /** K60. The store starts at "-1 compacted", so that compacting to 0 succeeds exactly once. */

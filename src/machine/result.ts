@@ -3,6 +3,7 @@ import type { Revision } from "../base/revision.ts";
 import type { AlarmResult } from "./alarm-command.ts";
 import type { AuthResult } from "./auth-command.ts";
 import type { Command } from "./command.ts";
+import type { LeaseGrantResult, LeaseRevokeResult } from "./lease-command.ts";
 
 /**
  * What the machine answers: plain data, encoded by `api` once it may leave. A KeyValue is its
@@ -51,7 +52,9 @@ export type CommandResult =
   | TxnResult
   | CompactResult
   | AlarmResult
-  | AuthResult;
+  | AuthResult
+  | LeaseGrantResult
+  | LeaseRevokeResult;
 
 /** An expected "no" is a value: the machine never throws for a client's fault. */
 export type Outcome<Result> = Result | EtcdError;

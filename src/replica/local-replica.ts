@@ -50,6 +50,8 @@ interface Group {
   readonly revisions: (readonly Change[])[];
   /** Physical compactions: answered when the removal is through as well. */
   readonly physical: Done[];
+  /** What else waits for the group to be durable. */
+  readonly waiting: (() => void)[];
 }
 
 /**
@@ -140,6 +142,16 @@ export class LocalReplica implements Replica {
     this.#scheduleCommit();
   }
 
+  settled(done: () => void): void {
+    const group = this.#group;
+    if (this.#committing || group.dones.length > 0 || this.#log.hasUncommitted) {
+      group.waiting.push(done);
+      this.#scheduleCommit();
+    } else {
+      done();
+    }
+  }
+
   read(query: RangeQuery): Outcome<RangeResult> {
     return this.#machine.read(query, this.#view);
   }
@@ -182,8 +194,8 @@ export class LocalReplica implements Replica {
   #commit(): void {
     assert(!this.#committing, "one group is on its way to the disk at a time");
     const group = this.#group;
-    const isEmpty =
-      group.dones.length === 0 && group.physical.length === 0 && !this.#log.hasUncommitted;
+    const isAwaited = group.dones.length > 0 || group.physical.length > 0;
+    const isEmpty = !isAwaited && group.waiting.length === 0 && !this.#log.hasUncommitted;
     if (isEmpty) {
       for (const done of this.#whenIdle.splice(0)) done();
       return;
@@ -220,6 +232,7 @@ export class LocalReplica implements Replica {
     }
     this.#awaitingRemoval.push(...group.physical);
     const { outcomes, dones } = group;
+    for (const run of group.waiting) run();
     for (let i = 0; i < dones.length; i++) {
       const done = dones[i];
       const outcome = outcomes[i];
@@ -239,5 +252,5 @@ export class LocalReplica implements Replica {
 }
 
 function newGroup(): Group {
-  return { outcomes: [], dones: [], revisions: [], physical: [] };
+  return { outcomes: [], dones: [], revisions: [], physical: [], waiting: [] };
 }

@@ -1,6 +1,6 @@
 import type { Random, Timers } from "../base/outside.ts";
 import { AlarmTable } from "../machine/alarm-table.ts";
-import type { LeaseTable } from "../machine/lease-table.ts";
+import { LeaseBook } from "../machine/lease-book.ts";
 import { Machine } from "../machine/machine.ts";
 import { MvccStore } from "../mvcc/store.ts";
 import type { Disk } from "../storage/disk.ts";
@@ -8,14 +8,17 @@ import { LogStore, type LogStoreOptions } from "../storage/log-store.ts";
 import type { StoreIdentity } from "../storage/store-identity.ts";
 import { WatchHub, type WatchHubOptions } from "../watch/hub.ts";
 import { LocalReplica, type ReplicaSurroundings } from "./local-replica.ts";
+import { LeaseRunner } from "./lease-runner.ts";
+import { OpeningLeases } from "./opening-leases.ts";
 import { OpeningLog } from "./opening-log.ts";
 
 export interface OpenReplicaOptions extends ReplicaSurroundings {
   readonly disk: Disk;
   readonly log: LogStoreOptions;
   readonly random: Random;
-  readonly leases: LeaseTable;
   readonly raftTerm: bigint;
+  /** By how much a restart extends every lease (L13). */
+  readonly electionTimeoutMs: number;
   /** What a hub is told that does not come from the store. */
   readonly watch: Omit<
     WatchHubOptions,
@@ -27,6 +30,7 @@ export interface OpenedReplica {
   readonly replica: LocalReplica;
   readonly machine: Machine;
   readonly store: MvccStore;
+  readonly leases: LeaseRunner;
   readonly hub: WatchHub;
   readonly log: LogStore;
   /** Which cluster and member the folder belongs to. */
@@ -42,7 +46,11 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
   const { timers } = options;
   const openingLog = new OpeningLog();
   const store = new MvccStore(openingLog, { hashSeed: options.random.u32() });
-  const log = LogStore.open(options.disk, options.log, (record) => store.replay(record));
+  const openingLeases = new OpeningLeases();
+  const log = LogStore.open(options.disk, options.log, (record) => {
+    store.replay(record);
+    openingLeases.replay(record);
+  });
   openingLog.attach(log);
   store.replayed();
   const hub = new WatchHub({
@@ -54,13 +62,16 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
     wake: catchingUp(timers, () => hub),
     clock: options.clock,
   });
+  const book = new LeaseBook(store.state("lease"), openingLeases.attachments);
   const machine = new Machine(store, {
-    leases: options.leases,
+    leases: book,
     alarms: new AlarmTable(store.state("alarm")),
     wantsPrevious: () => hub.wantsPrevious,
   });
   const replica = new LocalReplica({ ...options, log, store, machine, hub });
-  return { replica, machine, store, hub, log, identity: log.identity };
+  const { clock, electionTimeoutMs } = options;
+  const leases = new LeaseRunner({ book, replica, timers, clock, electionTimeoutMs });
+  return { replica, machine, store, leases, hub, log, identity: log.identity };
 }
 
 /** Lets the hub's sweeps take a step in every turn of the event loop while somebody is behind. */

@@ -42,6 +42,12 @@ export interface Replica {
    */
   propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void;
 
+  /**
+   * Calls `done` once all that has been applied so far is durable, at once if it is: for what is
+   * read of the newest state beside the keys.
+   */
+  settled(done: () => void): void;
+
   /** Reads at the durable revision or below it. */
   read(query: RangeQuery): Outcome<RangeResult>;
 

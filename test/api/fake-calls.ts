@@ -64,7 +64,7 @@ export class FakeStreamCall implements StreamCall {
     this.ended = { code, text };
   }
 
-  pauseRequests(): void {}
+  pauseRequests(_paused: boolean): void {}
 }
 
 /** Calls a unary method of a table; the answer is there at once, or it is not yet answered. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { HttpHandler, HttpResponse } from "../../src/api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "../../src/api/histogram.ts";
 import { httpHandler } from "../../src/api/http.ts";
+import { LEASE_TTL_BUCKETS } from "../../src/api/lease.ts";
 import type { MetricsSources } from "../../src/api/metrics.ts";
 import { DELIVERY_BUCKETS_SECONDS } from "../../src/api/watch-metrics.ts";
 import { POSITION_KINDS } from "../../src/watch/watcher.ts";
@@ -23,6 +24,8 @@ beforeEach(() => {
   logSync.observe(0.003);
   const delivery = new Histogram(DELIVERY_BUCKETS_SECONDS);
   delivery.observe(0.0003);
+  const leaseTtls = new Histogram(LEASE_TTL_BUCKETS);
+  leaseTtls.observe(60);
   const sources: MetricsSources = {
     memberId: MEMBER.memberId,
     replica,
@@ -45,6 +48,8 @@ beforeEach(() => {
     }),
     watchLag: (done) => done({ watchers: 30, behind: 4, lagSum: 70, lagMax: 40 }),
     watchDelivery: delivery,
+    leases: { counters: { granted: 5, revoked: 3, renewed: 9, expired: 2 } },
+    leaseTtls,
     transport: () => ({
       bytesReceived: 1000,
       bytesSent: 2000,
@@ -112,6 +117,12 @@ describe("HTTP on the client port", () => {
     'etcd_server_version{server_version="3.7.1"} 1',
     'etcd_server_id{server_id="8e9e05c52164694d"} 1',
     "etcd_mvcc_put_total 1",
+    "etcd_debugging_lease_granted_total 5",
+    "etcd_debugging_lease_revoked_total 3",
+    "etcd_debugging_lease_renewed_total 9",
+    'etcd_debugging_lease_ttl_total_bucket{le="32"} 0',
+    'etcd_debugging_lease_ttl_total_bucket{le="64"} 1',
+    "etcd_debugging_server_lease_expired_total 2",
     "etcd_mvcc_db_total_size_in_bytes 4096",
     "etcd_mvcc_db_total_size_in_use_in_bytes 1024",
     "etcd_debugging_mvcc_keys_total 1",

@@ -38,6 +38,11 @@ export class ImmediateReplica implements Replica {
     else answer();
   }
 
+  settled(done: () => void): void {
+    if (this.holds) this.#held.push(done);
+    else done();
+  }
+
   /** Answers what was held, in order. */
   release(): void {
     for (const answer of this.#held.splice(0)) answer();

@@ -1,8 +1,12 @@
 import type { MethodTable } from "../../src/api/call.ts";
+import { Histogram } from "../../src/api/histogram.ts";
+import { LEASE_TTL_BUCKETS } from "../../src/api/lease.ts";
 import type { MemberIdentity } from "../../src/api/member.ts";
 import { decode, type Descriptor, type Draft, encode } from "../../src/api/proto/codec.ts";
 import { methodTable } from "../../src/api/services.ts";
 import { WireWriter } from "../../src/base/wire.ts";
+import { LeaseRunner } from "../../src/replica/lease-runner.ts";
+import { ManualTimers } from "../support/manual-timers.ts";
 import { callUnary } from "./fake-calls.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
 import { TestWatchers } from "./test-watchers.ts";
@@ -24,6 +28,14 @@ export const QUOTA_BYTES = 10_000;
 export class TestServices {
   readonly replica: ImmediateReplica = new ImmediateReplica();
   readonly watchers: TestWatchers = new TestWatchers(this.replica);
+  readonly timers: ManualTimers = new ManualTimers();
+  readonly leases: LeaseRunner = new LeaseRunner({
+    book: this.replica.tested.leases,
+    replica: this.replica,
+    timers: this.timers,
+    clock: { monotonicMs: () => this.timers.nowMs, wallMs: () => 0 },
+    electionTimeoutMs: 1000,
+  });
   readonly methods: MethodTable = methodTable({
     replica: this.replica,
     member: MEMBER,
@@ -32,6 +44,12 @@ export class TestServices {
     quotaBytes: QUOTA_BYTES,
     watch: { kind: "unary", handle: () => {} },
     watchers: this.watchers.directory,
+    lease: {
+      runner: this.leases,
+      random: { u32: () => 7 },
+      ttlSecondsMin: 2,
+      ttls: new Histogram(LEASE_TTL_BUCKETS),
+    },
   });
 
   /** The response, or "code: text" when the call failed, or undefined when there is no answer yet. */

@@ -11,7 +11,23 @@ import { ModelMachine, type ModelAnswer, type ModelKeyValue } from "./model-mach
 import type { Request } from "./request-language.ts";
 import { newTestMachine, type TestMachine } from "./test-machine.ts";
 
-type Step = Request | { readonly kind: "compact"; readonly revision: number };
+type Step =
+  | Request
+  | { readonly kind: "compact"; readonly revision: number }
+  | { readonly kind: "lease-grant"; readonly id: bigint; readonly ttlSeconds: number }
+  | { readonly kind: "lease-revoke"; readonly id: bigint; readonly reason: "request" | "expiry" };
+
+/** Those that random puts name. */
+const LEASES = [1n, -1n];
+const id = fc.constantFrom(...LEASES);
+const leaseStep: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ kind: fc.constant("lease-grant" as const), id, ttlSeconds: fc.nat(9) }),
+  fc.record({
+    kind: fc.constant("lease-revoke" as const),
+    id,
+    reason: fc.constantFrom("request" as const, "expiry" as const),
+  }),
+);
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 20, arbitrary: request },
@@ -21,6 +37,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .integer({ min: -2, max: 40 })
       .map((revision): Step => ({ kind: "compact", revision })),
   },
+  { weight: 2, arbitrary: leaseStep },
 );
 
 describe("machine", () => {
@@ -29,11 +46,13 @@ describe("machine", () => {
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
         const tested = newTestMachine();
         const model = new ModelMachine();
-        for (const lease of [1n, -1n]) {
-          tested.leases.add(lease);
-          model.leases.add(lease);
+        for (const lease of LEASES) {
+          compareStep({ kind: "lease-grant", id: lease, ttlSeconds: 60 }, tested, model);
         }
-        for (const each of steps) compareStep(each, tested, model);
+        for (const each of steps) {
+          compareStep(each, tested, model);
+          compareLeases(tested, model);
+        }
         tested.store.checkInvariants();
       }),
       { numRuns: 1500 },
@@ -52,11 +71,35 @@ function compareStep(step: Step, tested: TestMachine, model: ModelMachine): void
     return;
   }
   const before = model.stateAt(model.head);
+  if (step.kind === "lease-grant" || step.kind === "lease-revoke") {
+    const { outcome, changes } = machine.apply(step);
+    const refusal = step.kind === "lease-grant" ? model.grant(step.id) : model.revoke(step.id);
+    expect(outcome instanceof EtcdError ? outcome.name : undefined).toBe(refusal);
+    if (!(outcome instanceof EtcdError)) expect(outcome.revision).toBe(model.head);
+    const reason =
+      step.kind === "lease-revoke" && step.reason === "expiry" ? "lease-expiry" : "request";
+    for (const change of changes) expect(change.deleteReason).toBe(reason);
+    const keys = changes.map((change) => Buffer.from(change.key).toString("latin1"));
+    expect(keys).toEqual([...keys].sort());
+    expectChanges(changes, before, model);
+    return;
+  }
   const expected = model.ask(step);
   const { answer, changes } = ask(step, tested);
   expect(answer).toEqual(expected);
   expect(store.head).toBe(model.head);
   expectChanges(changes, before, model);
+}
+
+/** L12: what hangs on a lease is what says so of itself. */
+function compareLeases({ leases }: TestMachine, model: ModelMachine): void {
+  leases.checkInvariants();
+  expect(new Set([...leases.all()].map((lease) => lease.id))).toEqual(model.leases);
+  const state = [...model.stateAt(model.head).values()];
+  for (const lease of leases.all()) {
+    const keys = state.filter((kv) => kv.lease === lease.id).map((kv) => kv.key);
+    expect(new Set(lease.keys)).toEqual(new Set(keys));
+  }
 }
 
 function ask(

@@ -69,6 +69,21 @@ export class ModelMachine {
     }
   }
 
+  grant(id: bigint): EtcdErrorName | undefined {
+    if (this.leases.has(id)) return "leaseExists";
+    this.leases.add(id);
+    return undefined;
+  }
+
+  /** L4: all keys of the lease in one revision, and none without keys. */
+  revoke(id: bigint): EtcdErrorName | undefined {
+    if (!this.leases.delete(id)) return "leaseNotFound";
+    const before = this.stateAt(this.head);
+    const after = new Map([...before].filter(([, kv]) => kv.lease !== id));
+    if (after.size < before.size) this.#states.push(after);
+    return undefined;
+  }
+
   compact(revision: number): number | EtcdErrorName {
     if (revision <= this.compacted) return "compacted";
     if (revision > this.head) return "futureRevision";

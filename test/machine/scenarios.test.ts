@@ -36,10 +36,10 @@ function run(step: string, on: TestMachine): string {
   return request === "" ? step : [...input, "----", ...answer(request, on)].join("\n");
 }
 
-function answer(request: string, { machine, store, leases }: TestMachine): string[] {
+function answer(request: string, { machine, store }: TestMachine): string[] {
   const [word, operand] = request.split(" ");
   if (word === "grant") {
-    leases.add(BigInt(operand ?? ""));
+    machine.apply({ kind: "lease-grant", id: BigInt(operand ?? ""), ttlSeconds: 60 });
     return ["granted"];
   }
   const command =

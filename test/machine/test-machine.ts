@@ -1,5 +1,5 @@
 import { AlarmTable } from "../../src/machine/alarm-table.ts";
-import { NO_LEASES } from "../../src/machine/lease-table.ts";
+import { LeaseBook } from "../../src/machine/lease-book.ts";
 import { Machine } from "../../src/machine/machine.ts";
 import { MvccStore } from "../../src/mvcc/store.ts";
 import { MemoryLog } from "../mvcc/memory-log.ts";
@@ -8,15 +8,14 @@ import { MemoryLog } from "../mvcc/memory-log.ts";
 export interface TestMachine {
   readonly machine: Machine;
   readonly store: MvccStore;
-  /** Leases that count as granted. */
-  readonly leases: Set<bigint>;
+  readonly leases: LeaseBook;
 }
 
 export function newTestMachine(): TestMachine {
-  const leases = new Set<bigint>();
   const store = new MvccStore(new MemoryLog(), { hashSeed: 7 });
+  const leases = new LeaseBook(store.state("lease"));
   const machine = new Machine(store, {
-    leases: { exists: (id) => leases.has(id) || NO_LEASES.exists(id) },
+    leases,
     alarms: new AlarmTable(new Map()),
     wantsPrevious: () => true,
   });

@@ -1,4 +1,4 @@
-import { NO_LEASES } from "../../src/machine/lease-table.ts";
+import type { Clock } from "../../src/base/outside.ts";
 import {
   type OpenedReplica,
   openReplica,
@@ -7,6 +7,8 @@ import {
 
 /** What tests choose; a failure that a test does not listen to is thrown. */
 type Chosen = Pick<OpenReplicaOptions, "disk" | "timers" | "watch"> & {
+  /** One that stands still unless said otherwise. */
+  readonly clock?: Clock;
   readonly failed?: (error: Error) => void;
 };
 
@@ -19,9 +21,9 @@ export function openTestReplica({ failed = raise, ...chosen }: Chosen): OpenedRe
       residentBytes: 1024 * 1024,
       identity: { clusterId: 1n, memberId: 2n, name: "test", secret: 3n },
     },
-    clock: { monotonicMs: () => 0, wallMs: () => 0 },
+    clock: chosen.clock ?? { monotonicMs: () => 0, wallMs: () => 0 },
     random: { u32: () => 7 },
-    leases: NO_LEASES,
+    electionTimeoutMs: 1000,
     raftTerm: 2n,
     committed: () => undefined,
     failed,
