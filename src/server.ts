@@ -3,7 +3,7 @@ import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
 import { httpHandler } from "./api/http.ts";
 import { LEASE_TTL_BUCKETS } from "./api/lease.ts";
 import type { MetricsSources } from "./api/metrics.ts";
-import { singleMemberIds } from "./api/member-ids.ts";
+import { addedMemberId, singleMemberIds } from "./api/member-ids.ts";
 import { methodTable } from "./api/services.ts";
 import { watchMethod } from "./api/watch.ts";
 import { WatcherDirectory } from "./api/watcher-directory.ts";
@@ -132,7 +132,6 @@ function answers(
   const member = {
     ...identity,
     raftTerm: RAFT_TERM,
-    peerUrls: options.initialAdvertisePeerUrls,
     clientUrls: advertiseClientUrls.length > 0 ? advertiseClientUrls : clients.urls,
   };
   const leaseTtls = new Histogram(LEASE_TTL_BUCKETS);
@@ -143,6 +142,7 @@ function answers(
     maxRequestBytes: options.maxRequestBytes,
     maxTxnOps: options.maxTxnOps,
     quotaBytes: options.quotaBytes,
+    newMemberId: (peerUrls) => addedMemberId(peerUrls, realClock.wallMs()),
     watch: watchMethod({
       hub,
       timers: realTimers,
@@ -203,6 +203,7 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
     random: realRandom,
     electionTimeoutMs: ELECTION_TIMEOUT_MS,
     raftTerm: RAFT_TERM,
+    peerUrls: options.initialAdvertisePeerUrls,
     watch: {
       limits: { watchersPerStream: WATCHERS_PER_STREAM_MAX, watchersTotal: WATCHERS_TOTAL_MAX },
       eventLogBytes: EVENT_LOG_BYTES_DEFAULT,

@@ -1,20 +1,35 @@
 import { EtcdError } from "../base/errors.ts";
+import type { MemberChange, MemberRecord } from "../machine/member-command.ts";
+import type { Outcome } from "../machine/result.ts";
+import type { Replica } from "../replica/replica.ts";
 import type { Method } from "./call.ts";
 import { headerOf, type MemberIdentity, memberMessage } from "./member.ts";
 import { arePeerUrls } from "./peer-urls.ts";
-import { DESCRIPTORS } from "./proto/codec.ts";
+import { DESCRIPTORS, type Draft } from "./proto/codec.ts";
+import type { MemberListResponse } from "./proto/messages-cluster.ts";
 import { unaryMethod } from "./unary.ts";
 
-/** The header of a member list shows no revision (C1). */
+/** Headers of the service show no revision (C1). */
 const NO_REVISION = 0;
 
+export interface ClusterOptions {
+  readonly replica: Replica;
+  readonly member: MemberIdentity;
+  /** Makes the id of a member that is added now (C4). */
+  readonly newMemberId: (peerUrls: readonly string[]) => bigint;
+}
+
+/** The service's answers: all of them list the members. */
+type Listed = Draft<MemberListResponse>;
+type Done = (outcome: Outcome<Listed>) => void;
+
 /**
- * The Cluster service of a cluster that has one member and cannot grow (C5): what is wrong with a
- * request by itself is told as etcd tells it; what etcd would do is refused as a cluster that is
- * not able to change its members now.
+ * The Cluster service of a cluster with one voter (C1-C3, C5). What is wrong with a request by
+ * itself is told here; the log tells the rest.
  */
-export function clusterMethods(member: MemberIdentity): readonly (readonly [string, Method])[] {
-  const isOurs = (id: bigint): boolean => id === member.memberId;
+export function clusterMethods(options: ClusterOptions): readonly (readonly [string, Method])[] {
+  const { member, newMemberId } = options;
+  const change = (asked: MemberChange, done: Done): void => proposeChange(options, asked, done);
   const messages = {
     add: { request: DESCRIPTORS.MemberAddRequest, response: DESCRIPTORS.MemberAddResponse },
     remove: {
@@ -34,41 +49,51 @@ export function clusterMethods(member: MemberIdentity): readonly (readonly [stri
   return [
     [
       "/etcdserverpb.Cluster/MemberList",
-      unaryMethod(messages.list, (_, done) => {
-        done({ header: headerOf(member, NO_REVISION), members: [memberMessage(member)] });
-      }),
+      unaryMethod(messages.list, (_, done) => change({ action: "list" }, done)),
     ],
     [
       "/etcdserverpb.Cluster/MemberAdd",
-      unaryMethod(messages.add, (asked, done) => {
-        done(refusedUrls(member, asked.peerURLs) ?? new EtcdError("unhealthy"));
+      unaryMethod(messages.add, ({ peerURLs: peerUrls, isLearner }, done) => {
+        if (!arePeerUrls(peerUrls)) {
+          done(new EtcdError("memberBadUrls"));
+          return;
+        }
+        const added: MemberRecord = { id: newMemberId(peerUrls), peerUrls, isLearner };
+        change({ action: "add", member: added }, (outcome) => {
+          if (outcome instanceof EtcdError) done(outcome);
+          else done({ ...outcome, member: memberMessage(member, added) });
+        });
       }),
     ],
     [
       "/etcdserverpb.Cluster/MemberRemove",
-      unaryMethod(messages.remove, (asked, done) => {
-        done(new EtcdError(isOurs(asked.ID) ? "memberNotEnoughStarted" : "memberNotFound"));
-      }),
+      unaryMethod(messages.remove, ({ ID: id }, done) => change({ action: "remove", id }, done)),
     ],
     [
       "/etcdserverpb.Cluster/MemberUpdate",
-      unaryMethod(messages.update, (asked, done) => {
-        if (!arePeerUrls(asked.peerURLs)) done(new EtcdError("memberBadUrls"));
-        else done(new EtcdError(isOurs(asked.ID) ? "unhealthy" : "memberNotFound"));
+      unaryMethod(messages.update, ({ ID: id, peerURLs: peerUrls }, done) => {
+        if (arePeerUrls(peerUrls)) change({ action: "update", id, peerUrls }, done);
+        else done(new EtcdError("memberBadUrls"));
       }),
     ],
     [
       "/etcdserverpb.Cluster/MemberPromote",
-      unaryMethod(messages.promote, (asked, done) => {
-        done(new EtcdError(isOurs(asked.ID) ? "memberNotLearner" : "memberNotFound"));
-      }),
+      unaryMethod(messages.promote, ({ ID: id }, done) => change({ action: "promote", id }, done)),
     ],
   ];
 }
 
-/** C2. */
-function refusedUrls(member: MemberIdentity, urls: readonly string[]): EtcdError | undefined {
-  if (!arePeerUrls(urls)) return new EtcdError("memberBadUrls");
-  if (urls.some((url) => member.peerUrls.includes(url))) return new EtcdError("peerUrlExists");
-  return undefined;
+function proposeChange(
+  { replica, member }: ClusterOptions,
+  change: MemberChange,
+  done: Done,
+): void {
+  replica.propose({ kind: "member", change }, (outcome) => {
+    if (outcome instanceof EtcdError) {
+      done(outcome);
+      return;
+    }
+    const members = outcome.members.map((record) => memberMessage(member, record));
+    done({ header: headerOf(member, NO_REVISION), members });
+  });
 }

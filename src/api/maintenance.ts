@@ -5,7 +5,12 @@ import { alarmCommand, alarmMessage, alarmText } from "./alarms.ts";
 import type { Method } from "./call.ts";
 import { headerOf, type MemberIdentity } from "./member.ts";
 import { DESCRIPTORS, type Draft } from "./proto/codec.ts";
-import type { HashKVResponse, StatusResponse } from "./proto/messages-cluster.ts";
+import {
+  DowngradeAction,
+  type DowngradeRequest,
+  type HashKVResponse,
+  type StatusResponse,
+} from "./proto/messages-cluster.ts";
 import { unaryMethod } from "./unary.ts";
 import { ETCD_STORAGE_VERSION, ETCD_VERSION } from "./version.ts";
 
@@ -25,6 +30,14 @@ export function maintenanceMethods(
     status: { request: DESCRIPTORS.StatusRequest, response: DESCRIPTORS.StatusResponse },
     hashKV: { request: DESCRIPTORS.HashKVRequest, response: DESCRIPTORS.HashKVResponse },
     hash: { request: DESCRIPTORS.HashRequest, response: DESCRIPTORS.HashResponse },
+    moveLeader: {
+      request: DESCRIPTORS.MoveLeaderRequest,
+      response: DESCRIPTORS.MoveLeaderResponse,
+    },
+    downgrade: {
+      request: DESCRIPTORS.DowngradeRequest,
+      response: DESCRIPTORS.DowngradeResponse,
+    },
     defragment: {
       request: DESCRIPTORS.DefragmentRequest,
       response: DESCRIPTORS.DefragmentResponse,
@@ -58,6 +71,17 @@ export function maintenanceMethods(
       unaryMethod(messages.defragment, (_, done) => done({})),
     ],
     ["/etcdserverpb.Maintenance/Alarm", alarmMethod(options)],
+    [
+      // Nobody but the leader can lead: a learner may not, and there is no other member (E65).
+      "/etcdserverpb.Maintenance/MoveLeader",
+      unaryMethod(messages.moveLeader, ({ targetID }, done) => {
+        done(targetID === member.memberId ? {} : new EtcdError("badLeaderTransferee"));
+      }),
+    ],
+    [
+      "/etcdserverpb.Maintenance/Downgrade",
+      unaryMethod(messages.downgrade, (request, done) => done(downgradeRefusal(request))),
+    ],
   ];
 }
 
@@ -88,6 +112,24 @@ function hashKvMessage(
   if (outcome instanceof EtcdError) return outcome;
   const { revision, hash, compactRevision, hashRevision } = outcome;
   return { header: headerOf(member, revision), hash, compactRevision, hashRevision };
+}
+
+/** A version in two or three numbers, as etcd's parser takes it. */
+const VERSION = /^\d+\.\d+(?:\.\d+)?(?:[-+].*)?$/;
+
+/** M50: there is one version of this server, so there is none to go to and no way to stop. */
+function downgradeRefusal({ action, version }: DowngradeRequest): EtcdError {
+  switch (action) {
+    case DowngradeAction.VALIDATE:
+    case DowngradeAction.ENABLE:
+      return new EtcdError(
+        VERSION.test(version) ? "invalidDowngradeTargetVersion" : "wrongDowngradeVersionFormat",
+      );
+    case DowngradeAction.CANCEL:
+      return new EtcdError("noInflightDowngrade");
+    default:
+      return new EtcdError("unknownMethod");
+  }
 }
 
 /** M10; the header is filled as in 3.7 (V12). */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { idText, singleMemberIds } from "./member-ids.ts";
+import { addedMemberId, idText, singleMemberIds } from "./member-ids.ts";
 
 describe("singleMemberIds", () => {
   test("gives the ids of an etcd started with its defaults (C4)", () => {
@@ -16,6 +16,13 @@ describe("singleMemberIds", () => {
     expect(singleMemberIds({ peerUrls: [...peerUrls].reverse(), clusterToken: "t" })).toEqual(ids);
     expect(singleMemberIds({ peerUrls, clusterToken: "u" })).not.toEqual(ids);
   });
+});
+
+test.each([
+  [1795556292, "288d9c86426cb429"],
+  [1795556298, "258bcf85a2bd6e89"],
+])("a member added at second %i has the id that etcd gives it (C4)", (seconds, expected) => {
+  expect(idText(addedMemberId(["http://127.0.0.1:9"], seconds * 1000 + 999))).toBe(expected);
 });
 
 describe("idText", () => {

@@ -18,15 +18,25 @@ export interface MemberIds {
  * and token. Source: etcd server/etcdserver/api/membership, as in C4.
  */
 export function singleMemberIds(seed: MemberSeed): MemberIds {
-  const memberId = firstEightBytes([...seed.peerUrls].sort().join("") + seed.clusterToken);
+  const memberId = firstEightBytes(memberText(seed));
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, memberId);
   return { memberId, clusterId: firstEightBytes(bytes) };
 }
 
+/** The id of a member that is added at run time: the time stands in for the token (C4). */
+export function addedMemberId(peerUrls: readonly string[], wallMs: number): bigint {
+  const clusterToken = String(Math.floor(wallMs / 1000));
+  return firstEightBytes(memberText({ peerUrls, clusterToken }));
+}
+
 /** Ids as people see them: lower-case hex without leading zeros (C4). */
 export function idText(id: bigint): string {
   return id.toString(16);
+}
+
+function memberText({ peerUrls, clusterToken }: MemberSeed): string {
+  return [...peerUrls].sort().join("") + clusterToken;
 }
 
 function firstEightBytes(input: string | Uint8Array): bigint {

@@ -1,3 +1,4 @@
+import type { MemberRecord } from "../machine/member-command.ts";
 import type { Draft } from "./proto/codec.ts";
 import type { Member } from "./proto/messages-cluster.ts";
 import type { ResponseHeader } from "./proto/messages-key-value.ts";
@@ -8,7 +9,6 @@ export interface MemberIdentity {
   /** Not 0. */
   readonly memberId: bigint;
   readonly name: string;
-  readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
   /** At least 2, as in an etcd that has elected itself once (C5). */
   readonly raftTerm: bigint;
@@ -19,11 +19,10 @@ export function headerOf(member: MemberIdentity, revision: number): Draft<Respon
   return { clusterId, memberId, revision, raftTerm };
 }
 
-export function memberMessage(member: MemberIdentity): Draft<Member> {
-  return {
-    ID: member.memberId,
-    name: member.name,
-    peerURLs: member.peerUrls,
-    clientURLs: member.clientUrls,
-  };
+/** A member as others see it: one that has not started has neither a name nor client URLs (C1). */
+export function memberMessage(self: MemberIdentity, record: MemberRecord): Draft<Member> {
+  const { id, peerUrls, isLearner } = record;
+  const message = { ID: id, peerURLs: peerUrls, isLearner };
+  if (id !== self.memberId) return message;
+  return { ...message, name: self.name, clientURLs: self.clientUrls };
 }

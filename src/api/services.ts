@@ -16,6 +16,8 @@ export interface ServicesOptions {
   readonly member: MemberIdentity;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
+  /** Makes the id of a member that is added now (C4). */
+  readonly newMemberId: (peerUrls: readonly string[]) => bigint;
   /** Bytes that the store may have; negative = any number (M20). */
   readonly quotaBytes: number;
   /** The Watch service, which is made where the hub is. */
@@ -37,7 +39,7 @@ export function methodTable(options: ServicesOptions): MethodTable {
     ["/etcdserverpb.Watch/Watch", options.watch],
     ...leaseMethods({ ...options.lease, replica, member, header, quota }),
     ...maintenanceMethods({ replica, member, quotaBytes }),
-    ...clusterMethods(member),
+    ...clusterMethods({ replica, member, newMemberId: options.newMemberId }),
     ...healthMethods(),
     ...watchersMethods({ directory: options.watchers, member }),
   ]);

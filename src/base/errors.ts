@@ -103,6 +103,7 @@ export type EtcdErrorName =
   | "clusterVersionUnavailable"
   | "downgradeInProcess"
   | "noInflightDowngrade"
+  | "unknownMethod"
   | "requestCanceled"
   | "deadlineExceeded";
 
@@ -204,6 +205,7 @@ const TABLE: Readonly<Record<EtcdErrorName, readonly [GrpcCode, string]>> = {
     "etcdserver: cluster has a downgrade job in progress",
   ],
   noInflightDowngrade: [GrpcCode.failedPrecondition, "etcdserver: no inflight downgrade job"],
+  unknownMethod: [GrpcCode.unknown, "etcdserver: unknown method"],
   requestCanceled: [GrpcCode.canceled, "etcdserver: request canceled"],
   deadlineExceeded: [GrpcCode.deadlineExceeded, "context deadline exceeded"],
 };

@@ -2,6 +2,7 @@ import type { KeyRange } from "../base/key-range.ts";
 import type { AlarmCommand } from "./alarm-command.ts";
 import type { AuthCommand } from "./auth-command.ts";
 import type { LeaseGrantCommand, LeaseRevokeCommand } from "./lease-command.ts";
+import type { MemberCommand } from "./member-command.ts";
 
 /**
  * What a client asks of the state machine, right by construction: `api/parse.ts` has checked all
@@ -15,7 +16,8 @@ export type Command =
   | AlarmCommand
   | AuthCommand
   | LeaseGrantCommand
-  | LeaseRevokeCommand;
+  | LeaseRevokeCommand
+  | MemberCommand;
 
 export interface PutCommand {
   readonly kind: "put";

@@ -18,6 +18,7 @@ import type {
 import { Comparer } from "./comparer.ts";
 import type { LeaseBook } from "./lease-book.ts";
 import type { LeaseGrantCommand, LeaseRevokeCommand } from "./lease-command.ts";
+import type { MemberTable } from "./member-table.ts";
 import type { OpCounters } from "./op-counters.ts";
 import { RangeReader } from "./range-reader.ts";
 import type { CommandResult, Outcome, RangeResult, TxnResult } from "./result.ts";
@@ -34,6 +35,7 @@ export interface Applied {
 export interface MachineOptions {
   readonly leases: LeaseBook;
   readonly alarms: AlarmTable;
+  readonly members: MemberTable;
   /** Whether watchers want the KeyValue before each change (D13); asked for every write. */
   readonly wantsPrevious: () => boolean;
 }
@@ -52,6 +54,7 @@ export class Machine {
   readonly #store: MvccStore;
   readonly #leases: LeaseBook;
   readonly #alarms: AlarmTable;
+  readonly #members: MemberTable;
   readonly #wantsPrevious: () => boolean;
   readonly #reader: RangeReader;
   readonly #txns: TxnRunner;
@@ -66,6 +69,7 @@ export class Machine {
     this.#store = store;
     this.#leases = options.leases;
     this.#alarms = options.alarms;
+    this.#members = options.members;
     this.#wantsPrevious = options.wantsPrevious;
     this.#reader = new RangeReader(store);
     this.#txns = new TxnRunner({
@@ -102,6 +106,12 @@ export class Machine {
       case "alarm": {
         const alarms = this.#alarms.apply(command);
         const outcome = { kind: command.kind, revision: this.#store.head, alarms };
+        return { outcome, changes: NO_CHANGES };
+      }
+      case "member": {
+        const refusal = this.#members.apply(command.change);
+        const { members } = this.#members;
+        const outcome = refusal ?? { kind: command.kind, revision: this.#store.head, members };
         return { outcome, changes: NO_CHANGES };
       }
       case "auth": {

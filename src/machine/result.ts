@@ -4,6 +4,7 @@ import type { AlarmResult } from "./alarm-command.ts";
 import type { AuthResult } from "./auth-command.ts";
 import type { Command } from "./command.ts";
 import type { LeaseGrantResult, LeaseRevokeResult } from "./lease-command.ts";
+import type { MemberResult } from "./member-command.ts";
 
 /**
  * What the machine answers: plain data, encoded by `api` once it may leave. A KeyValue is its
@@ -54,7 +55,8 @@ export type CommandResult =
   | AlarmResult
   | AuthResult
   | LeaseGrantResult
-  | LeaseRevokeResult;
+  | LeaseRevokeResult
+  | MemberResult;
 
 /** An expected "no" is a value: the machine never throws for a client's fault. */
 export type Outcome<Result> = Result | EtcdError;

@@ -5,7 +5,7 @@ import { varintSize, WireReader, writeVarint } from "../base/wire.ts";
 import { RecordKind, type Location, type RecordLog, type RecordView } from "../storage/record.ts";
 
 /** What a store keeps beside keys; the numbers stand in the log and never change their meaning. */
-const TABLE_NUMBERS = { lease: 1, alarm: 2, auth: 3, user: 4, role: 5 } as const;
+const TABLE_NUMBERS = { lease: 1, alarm: 2, auth: 3, user: 4, role: 5, member: 6 } as const;
 export type StateTableName = keyof typeof TABLE_NUMBERS;
 
 /**

@@ -2,6 +2,7 @@ import type { Random, Timers } from "../base/outside.ts";
 import { AlarmTable } from "../machine/alarm-table.ts";
 import { LeaseBook } from "../machine/lease-book.ts";
 import { Machine } from "../machine/machine.ts";
+import { MemberTable } from "../machine/member-table.ts";
 import { MvccStore } from "../mvcc/store.ts";
 import type { Disk } from "../storage/disk.ts";
 import { LogStore, type LogStoreOptions } from "../storage/log-store.ts";
@@ -19,6 +20,8 @@ export interface OpenReplicaOptions extends ReplicaSurroundings {
   readonly raftTerm: bigint;
   /** By how much a restart extends every lease (L13). */
   readonly electionTimeoutMs: number;
+  /** The member's own peer URLs; once they were changed by a request, they stay as they are. */
+  readonly peerUrls: readonly string[];
   /** What a hub is told that does not come from the store. */
   readonly watch: Omit<
     WatchHubOptions,
@@ -66,6 +69,10 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
   const machine = new Machine(store, {
     leases: book,
     alarms: new AlarmTable(store.state("alarm")),
+    members: new MemberTable(
+      { id: log.identity.memberId, peerUrls: options.peerUrls, isLearner: false },
+      store.state("member"),
+    ),
     wantsPrevious: () => hub.wantsPrevious,
   });
   const replica = new LocalReplica({ ...options, log, store, machine, hub });

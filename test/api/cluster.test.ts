@@ -48,7 +48,7 @@ describe("Cluster service", () => {
     expect(services.call(`${CLUSTER}MemberAdd`, ADD, { peerURLs })).toBe(expected);
   });
 
-  test("refuses to remove, update and promote, and knows its own from others (C3, C5)", () => {
+  test("refuses to remove and promote its own, and knows it from others (C3, C5)", () => {
     const peerURLs = ["http://node:2380"];
     const own = MEMBER.memberId;
     expect(services.call(`${CLUSTER}MemberRemove`, REMOVE, { ID: 1n })).toBe(NOT_FOUND);
@@ -56,11 +56,31 @@ describe("Cluster service", () => {
       "9: etcdserver: re-configuration failed due to not enough started members",
     );
     expect(services.call(`${CLUSTER}MemberUpdate`, UPDATE, { ID: 1n, peerURLs })).toBe(NOT_FOUND);
-    expect(services.call(`${CLUSTER}MemberUpdate`, UPDATE, { ID: own, peerURLs })).toBe(UNHEALTHY);
     expect(services.call(`${CLUSTER}MemberUpdate`, UPDATE, { ID: own })).toBe(BAD_URLS);
     expect(services.call(`${CLUSTER}MemberPromote`, PROMOTE, { ID: 1n })).toBe(NOT_FOUND);
     expect(services.call(`${CLUSTER}MemberPromote`, PROMOTE, { ID: own })).toBe(
       "9: etcdserver: can only promote a learner member",
     );
+  });
+
+  test("adds a learner, which has neither name nor client URLs, and removes it (C2, C3)", () => {
+    const peerURLs = ["http://node:2380"];
+    const learner = { ID: 77n, name: "", peerURLs, clientURLs: [], isLearner: true };
+    const added = services.call(`${CLUSTER}MemberAdd`, ADD, { peerURLs, isLearner: true });
+    expect(added).toMatchObject({
+      header: { revision: 0, memberId: MEMBER.memberId },
+      member: learner,
+      members: [learner, { ID: MEMBER.memberId, name: "default" }],
+    });
+    const moved = ["http://node:2381"];
+    expect(
+      services.call(`${CLUSTER}MemberUpdate`, UPDATE, { ID: 77n, peerURLs: moved }),
+    ).toMatchObject({ members: [{ ID: 77n, peerURLs: moved }, {}] });
+    expect(services.call(`${CLUSTER}MemberPromote`, PROMOTE, { ID: 77n })).toBe(
+      "9: etcdserver: can only promote a learner member which is in sync with leader",
+    );
+    expect(services.call(`${CLUSTER}MemberRemove`, REMOVE, { ID: 77n })).toMatchObject({
+      members: [{ ID: MEMBER.memberId }],
+    });
   });
 });

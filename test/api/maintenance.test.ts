@@ -8,6 +8,14 @@ const STATUS = { request: DESCRIPTORS.StatusRequest, response: DESCRIPTORS.Statu
 const HASH_KV = { request: DESCRIPTORS.HashKVRequest, response: DESCRIPTORS.HashKVResponse };
 const HASH = { request: DESCRIPTORS.HashRequest, response: DESCRIPTORS.HashResponse };
 const ALARM = { request: DESCRIPTORS.AlarmRequest, response: DESCRIPTORS.AlarmResponse };
+const MOVE_LEADER = {
+  request: DESCRIPTORS.MoveLeaderRequest,
+  response: DESCRIPTORS.MoveLeaderResponse,
+};
+const DOWNGRADE = {
+  request: DESCRIPTORS.DowngradeRequest,
+  response: DESCRIPTORS.DowngradeResponse,
+};
 const PUT = { request: DESCRIPTORS.PutRequest, response: DESCRIPTORS.PutResponse };
 
 let services: TestServices;
@@ -84,6 +92,25 @@ describe("Maintenance service", () => {
     expect(services.call(`${MAINTENANCE}Status`, STATUS, {})).toMatchObject({
       errors: ["memberID:7 alarm:NOSPACE ", "memberID:7 alarm:CORRUPT "],
     });
+  });
+
+  test("moves the leader to itself, and to nobody else (M31, E65)", () => {
+    const move = (targetID: bigint): unknown =>
+      services.call(`${MAINTENANCE}MoveLeader`, MOVE_LEADER, { targetID });
+    expect(move(MEMBER.memberId)).toEqual({ header: undefined });
+    expect(move(1n)).toBe("9: etcdserver: bad leader transferee");
+    expect(move(0n)).toBe("9: etcdserver: bad leader transferee");
+  });
+
+  test.each([
+    [0, "3.6", "3: etcdserver: invalid downgrade target version"],
+    [1, "3.7.1", "3: etcdserver: invalid downgrade target version"],
+    [0, "", "3: etcdserver: wrong downgrade target version format"],
+    [1, "v3.6", "3: etcdserver: wrong downgrade target version format"],
+    [2, "", "9: etcdserver: no inflight downgrade job"],
+    [7, "3.6", "2: etcdserver: unknown method"],
+  ])("refuses downgrade action %i to %j (M50, E66, E67, E70)", (action, version, expected) => {
+    expect(services.call(`${MAINTENANCE}Downgrade`, DOWNGRADE, { action, version })).toBe(expected);
   });
 
   test("calls what cannot be read an internal error (E82)", () => {

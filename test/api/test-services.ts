@@ -15,7 +15,6 @@ export const MEMBER: MemberIdentity = {
   clusterId: 0xcdf818194e3a8c32n,
   memberId: 0x8e9e05c52164694dn,
   name: "default",
-  peerUrls: ["http://localhost:2380"],
   clientUrls: ["http://localhost:2379"],
   raftTerm: 2n,
 };
@@ -42,6 +41,7 @@ export class TestServices {
     maxRequestBytes: REQUEST_BYTES_MAX,
     maxTxnOps: 128,
     quotaBytes: QUOTA_BYTES,
+    newMemberId: () => 77n,
     watch: { kind: "unary", handle: () => {} },
     watchers: this.watchers.directory,
     lease: {

@@ -22,6 +22,7 @@ import { type Message, decodeMessage, encodeMessage } from "../support/wire-code
  *     stream RangeStream key:a          a server-streaming call, all its messages
  *     raw PATH HEX                      a unary call with these bytes
  *     http GET /path                    status, content type and body over HTTP/1.1
+ *     MemberRemove ID:ADDED             MEMBER is the server's own id, ADDED that of MemberAdd
  *     restart                           stops the server by SIGTERM and starts it on its data again
  */
 export class Session {
@@ -30,6 +31,7 @@ export class Session {
   #client: RpcClient;
   readonly #streams = new Map<string, WatchStream>();
   #names: [pattern: RegExp, name: string][] = [];
+  readonly #idsByName = new Map<string, string>();
   /** The ids that every header must carry, once seen. */
   #ids: string | undefined;
 
@@ -108,10 +110,31 @@ export class Session {
 
   async #unary(method: string, text: string): Promise<string> {
     const fact = methodFact(method);
-    const answer = await this.#client.call(method, parseText(fact.request, text));
+    const request = parseText(fact.request, this.#withIds(text));
+    const answer = await this.#client.call(method, request);
     if (answer.message === undefined) return `error ${answer.code} ${answer.text}`;
     this.#checkHeader(method, answer.message);
+    if (method === "MemberAdd") this.#learnAdded(answer.message);
+    this.#sortMembers(answer.message);
     return this.#print(fact.response, answer.message);
+  }
+
+  /** Members come by id, and the time goes into an added one's: the server's own comes first. */
+  #sortMembers(message: Message): void {
+    const members = message["members"] as Message[] | undefined;
+    const own = this.#idsByName.get("MEMBER");
+    members?.sort((left) => (String(left["ID"]) === own ? -1 : 1));
+  }
+
+  /** MEMBER and ADDED stand for ids in requests, too. */
+  #withIds(text: string): string {
+    return text.replaceAll(/\b(?:MEMBER|ADDED)\b/g, (name) => this.#idsByName.get(name) ?? name);
+  }
+
+  #learnAdded(message: Message): void {
+    const id = String((message["member"] as Message)["ID"]);
+    this.#idsByName.set("ADDED", id);
+    this.#names.push([new RegExp(`\\b${id}\\b`, "g"), "ADDED"]);
   }
 
   /** Every top-level header names the same cluster, member and a raft term (O5, K5). */
@@ -198,6 +221,7 @@ export class Session {
     const header = message["header"] as Message;
     const member = (message["members"] as Message[])[0] as Message;
     const peerUrl = (member["peerURLs"] as string[])[0] ?? "";
+    this.#idsByName.set("MEMBER", String(header["member_id"]));
     this.#names = [
       [new RegExp(`\\b${String(header["cluster_id"])}\\b`, "g"), "CLUSTER"],
       [new RegExp(`\\b${String(header["member_id"])}\\b`, "g"), "MEMBER"],

@@ -25,6 +25,7 @@ export function openTestReplica({ failed = raise, ...chosen }: Chosen): OpenedRe
     random: { u32: () => 7 },
     electionTimeoutMs: 1000,
     raftTerm: 2n,
+    peerUrls: ["http://localhost:2380"],
     committed: () => undefined,
     failed,
     rewriteFailed: failed,
