@@ -1,6 +1,6 @@
 import type { HttpHandler } from "../api/call.ts";
 import { GrpcCode } from "../base/errors.ts";
-import { parseGrpcTimeout } from "./grpc-timeout.ts";
+import { parseGrpcTimeout } from "../base/grpc-timeout.ts";
 import { grpcTrailersOnly } from "./header-block.ts";
 import { headerOf } from "./http2/request-head.ts";
 import type { Stream, StreamConsumer, StreamHost } from "./http2/stream.ts";
