@@ -18,6 +18,7 @@ import type {
 import { Comparer } from "./comparer.ts";
 import type { LeaseBook } from "./lease-book.ts";
 import type { LeaseGrantCommand, LeaseRevokeCommand } from "./lease-command.ts";
+import type { MemberRecord } from "./member-command.ts";
 import type { MemberTable } from "./member-table.ts";
 import type { OpCounters } from "./op-counters.ts";
 import { RangeReader } from "./range-reader.ts";
@@ -83,6 +84,11 @@ export class Machine {
 
   get counters(): Readonly<OpCounters> {
     return this.#counters;
+  }
+
+  /** The members of the cluster, by id: an array that never changes. */
+  get members(): readonly MemberRecord[] {
+    return this.#members.members;
   }
 
   /** The alarms that stand: an array that never changes. */

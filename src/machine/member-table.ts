@@ -24,6 +24,7 @@ export class MemberTable {
   readonly #self: bigint;
   readonly #records: MemberRecords;
   readonly #members: Map<bigint, MemberRecord>;
+  #sorted: readonly MemberRecord[];
 
   /** `self` as the server was started; what was changed since the beginning counts more. */
   constructor(self: MemberRecord, records: MemberRecords) {
@@ -34,11 +35,12 @@ export class MemberTable {
       const member = decodeMember(BigInt(`0x${key}`), value);
       this.#members.set(member.id, member);
     }
+    this.#sorted = byId(this.#members);
   }
 
-  /** By id. */
+  /** By id; never changed in place. */
   get members(): readonly MemberRecord[] {
-    return [...this.#members.values()].toSorted((left, right) => (left.id < right.id ? -1 : 1));
+    return this.#sorted;
   }
 
   /** Does what is asked, or says in etcd's order why not (C2, C3). */
@@ -71,6 +73,7 @@ export class MemberTable {
     if (id === this.#self) return new EtcdError("memberNotEnoughStarted");
     if (!this.#members.delete(id)) return new EtcdError("memberNotFound");
     this.#records.delete(id.toString(16));
+    this.#sorted = byId(this.#members);
     return undefined;
   }
 
@@ -98,7 +101,12 @@ export class MemberTable {
   #keep(member: MemberRecord): void {
     this.#members.set(member.id, member);
     this.#records.set(member.id.toString(16), encodeMember(member));
+    this.#sorted = byId(this.#members);
   }
+}
+
+function byId(members: ReadonlyMap<bigint, MemberRecord>): readonly MemberRecord[] {
+  return [...members.values()].toSorted((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 function encodeMember({ peerUrls, isLearner }: MemberRecord): Uint8Array {

@@ -4,6 +4,7 @@ import { UNCOMMITTED_BYTES_MAX } from "../base/limits.ts";
 import type { Clock, Timers } from "../base/outside.ts";
 import { toRevision } from "../base/revision.ts";
 import type { Alarm } from "../machine/alarm-command.ts";
+import type { MemberRecord } from "../machine/member-command.ts";
 import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
 import type { Machine } from "../machine/machine.ts";
 import type {
@@ -74,6 +75,7 @@ export class LocalReplica implements Replica {
   #group: Group = newGroup();
   #view: ReadView;
   #alarms: readonly Alarm[];
+  #members: readonly MemberRecord[];
   #committing = false;
   #commitScheduled = false;
   #stopped = false;
@@ -92,6 +94,7 @@ export class LocalReplica implements Replica {
     this.#failed = options.failed;
     this.#view = { revision: options.store.head, compacted: options.store.compacted };
     this.#alarms = options.machine.alarms;
+    this.#members = options.machine.members;
     this.#hashes = new HashRunner(options.store, options.timers);
     this.#compaction = new CompactionRunner({
       store: options.store,
@@ -111,6 +114,10 @@ export class LocalReplica implements Replica {
 
   get alarms(): readonly Alarm[] {
     return this.#alarms;
+  }
+
+  get members(): readonly MemberRecord[] {
+    return this.#members;
   }
 
   get storedBytes(): number {
@@ -202,7 +209,7 @@ export class LocalReplica implements Replica {
     }
     const view = { revision: this.#store.head, compacted: this.#store.compacted };
     const { stateWrites } = this.#store;
-    const { alarms } = this.#machine;
+    const { alarms, members } = this.#machine;
     this.#group = newGroup();
     this.#committing = true;
     const startMs = this.#clock.monotonicMs();
@@ -216,6 +223,7 @@ export class LocalReplica implements Replica {
       this.#committed(this.#clock.monotonicMs() - startMs);
       this.#store.stateDurable(stateWrites);
       this.#alarms = alarms;
+      this.#members = members;
       this.#release(group, view);
       this.#scheduleCommit();
     });

@@ -1,5 +1,6 @@
 import type { Revision } from "../base/revision.ts";
 import type { Alarm } from "../machine/alarm-command.ts";
+import type { MemberRecord } from "../machine/member-command.ts";
 import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
 import type { Outcome, RangeResult, ResultOf, TxnResult } from "../machine/result.ts";
 
@@ -61,6 +62,9 @@ export interface Replica {
 
   /** The alarms that stand, as far as that is durable: an array that never changes (M10). */
   readonly alarms: readonly Alarm[];
+
+  /** The members of the cluster, as far as that is durable: an array that never changes. */
+  readonly members: readonly MemberRecord[];
 
   /** Bytes of the log, what is not yet on disk included: cheap enough to ask for every write. */
   readonly storedBytes: number;

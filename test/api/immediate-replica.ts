@@ -1,6 +1,7 @@
 import { EtcdError } from "../../src/base/errors.ts";
 import type { Revision } from "../../src/base/revision.ts";
 import type { Alarm } from "../../src/machine/alarm-command.ts";
+import type { MemberRecord } from "../../src/machine/member-command.ts";
 import type { Command, RangeQuery, TxnCommand } from "../../src/machine/command.ts";
 import type {
   CommandResult,
@@ -23,6 +24,10 @@ export class ImmediateReplica implements Replica {
   get view(): ReadView {
     const { head, compacted } = this.tested.store;
     return { revision: head, compacted };
+  }
+
+  get members(): readonly MemberRecord[] {
+    return this.tested.machine.members;
   }
 
   get alarms(): readonly Alarm[] {
