@@ -16,8 +16,8 @@ const PEER_URL = "http://localhost:2380";
 const COUNT = whole(0, UINT32_MAX);
 
 /**
- * What an etcd takes and what means nothing here: of one member there are no peers, no elections, no
- * discovery, and a log that keeps itself small has no such settings. They are checked all the same
+ * What an etcd takes and what means nothing here: of one member there are no peers, no elections,
+ * no discovery, and a log that keeps itself small has no such settings. They are checked all the same
  * (F1, F2), so that a start script which is wrong for etcd is wrong here.
  */
 export const IDLE_FLAGS: readonly Flag[] = [
@@ -101,10 +101,7 @@ export const IDLE_FLAGS: readonly Flag[] = [
   idle("socket-reuse-port", BOOLEAN, "false"),
   idle("socket-reuse-address", BOOLEAN, "false"),
 
-  // Passwords and browsers.
-  idle("auth-token", TEXT, "simple"),
-  idle("auth-token-ttl", COUNT, "300"),
-  idle("bcrypt-cost", whole(0, 31), "10"),
+  // Browsers.
   idle("cors", TEXT, "*"),
   idle("host-whitelist", TEXT, "*"),
   idle("enable-grpc-gateway", BOOLEAN, "true"),

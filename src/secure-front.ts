@@ -99,7 +99,7 @@ function keyPairOf(options: SecureFrontOptions): KeyPairSource | undefined {
   return autoTls ? ownKeyPair(options) : undefined;
 }
 
-/** Containers mount secrets readable to all, so it is no reason to refuse; but it is worth a line. */
+/** Containers mount secrets readable to all: no reason to refuse, but worth a line. */
 function warnOfOpenKey(keyFile: string, log: Logger): void {
   const mode = statSync(keyFile, { throwIfNoEntry: false })?.mode ?? 0;
   if ((mode & 0o077) === 0) return;

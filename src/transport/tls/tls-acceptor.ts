@@ -170,10 +170,10 @@ function addressOf(socket: Socket): string {
 }
 
 function reasonOf(error: Error, socket: TLSSocket): string {
+  // A code, whatever the types say.
   const verifyError: unknown = socket.authorizationError;
-  if (verifyError !== undefined && verifyError !== null) {
-    const code = verifyError instanceof Error ? verifyError.message : String(verifyError);
-    return `tls: failed to verify certificate: ${VERIFY_REASONS.get(code) ?? code}`;
+  if (typeof verifyError === "string") {
+    return `tls: failed to verify certificate: ${VERIFY_REASONS.get(verifyError) ?? verifyError}`;
   }
   const code = "code" in error ? String(error.code) : "";
   return REASONS.get(code) ?? `tls: ${error.message.trim()}`;

@@ -68,7 +68,7 @@ export class TlsFiles {
     return true;
   }
 
-  /** Changes whenever a file does: a new file of the same length in the same instant has a new inode. */
+  /** Changes whenever a file does: one of the same length, in the same instant, is another file. */
   #look(): string {
     return this.#paths
       .map((path) => {
