@@ -20,6 +20,7 @@ import { type Message, decodeMessage, encodeMessage } from "../support/wire-code
  *     half-close w / abandon w          ends the request side / cancels the call
  *     status w                          how the stream ended
  *     stream RangeStream key:a          a server-streaming call, all its messages
+ *     keepalive ID ID                   a LeaseKeepAlive call that asks for these, one after the other
  *     raw PATH HEX                      a unary call with these bytes
  *     http GET /path                    status, content type and body over HTTP/1.1
  *     MemberRemove ID:ADDED             MEMBER is the server's own id, ADDED that of MemberAdd
@@ -94,6 +95,8 @@ export class Session {
       }
       case "stream":
         return this.#rangeStream(rest.slice(words[0]?.length));
+      case "keepalive":
+        return this.#keepAlive(words);
       case "raw": {
         const answer = await this.#client.raw(words[0] ?? "", Buffer.from(words[1] ?? "", "hex"));
         return answer.code === 0 ? "ok" : `error ${answer.code} ${answer.text}`;
@@ -191,6 +194,18 @@ export class Session {
     return [...lines, code === 0 ? "ok" : `error ${code} ${reason}`].join("\n");
   }
 
+  async #keepAlive(ids: readonly string[]): Promise<string> {
+    const requests = ids.map((id) => encodeMessage("LeaseKeepAliveRequest", { ID: BigInt(id) }));
+    const path = "/etcdserverpb.Lease/LeaseKeepAlive";
+    const { code, text, all } = await this.#client.exchange(path, requests);
+    const lines = all.map((bytes) => {
+      const message = decodeMessage("LeaseKeepAliveResponse", bytes);
+      this.#checkHeader("LeaseKeepAlive", message);
+      return this.#print("LeaseKeepAliveResponse", message);
+    });
+    return [...lines, code === 0 ? "ok" : `error ${code} ${text}`].join("\n");
+  }
+
   async #http(method: string, path: string): Promise<string> {
     const { status, headers, body } = await httpGet(this.#server.port, path, method);
     const type = String(headers["content-type"] ?? "no type");
@@ -227,6 +242,8 @@ export class Session {
       [new RegExp(`\\b${String(header["member_id"])}\\b`, "g"), "MEMBER"],
       [new RegExp(`\\b${this.#server.port}\\b`, "g"), "PORT"],
       [new RegExp(`\\b${new URL(peerUrl).port}\\b`, "g"), "PEERPORT"],
+      // What is left of the longest lease.
+      [/\bTTL:89999\d+/g, "TTL:N"],
       [/\b(dbSize|dbSizeInUse|dbSizeQuota|raft\w+):\d+/g, "$1:N"],
     ];
   }

@@ -93,6 +93,28 @@ export class RpcClient {
     );
   }
 
+  /** A bidirectional call that sends all requests at once and then closes its side. */
+  exchange(
+    path: string,
+    requests: readonly Buffer[],
+  ): Promise<{ code: number; text: string; all: Buffer[] }> {
+    return new Promise((resolve) => {
+      const all: Buffer[] = [];
+      const call = this.#client.makeBidiStreamRequest(
+        path,
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => bytes,
+        new grpc.Metadata(),
+        { deadline: Date.now() + CALL_TIMEOUT_MS },
+      );
+      call.on("data", (bytes: Buffer) => all.push(bytes));
+      call.on("error", () => undefined);
+      call.on("status", (status) => resolve({ code: status.code, text: status.details, all }));
+      for (const request of requests) call.write(request);
+      call.end();
+    });
+  }
+
   /** All messages of a server-streaming call, and its status. */
   collect(path: string, request: Buffer): Promise<{ code: number; text: string; all: Buffer[] }> {
     return new Promise((resolve) => {

@@ -101,6 +101,47 @@ test("a revision that nobody wrote is found", () => {
   ]);
 });
 
+/** Two keys that hang on a lease from revisions 5 and 6 on, and a third that does not. */
+function leased(): Passing[] {
+  const one = (text: string, revision: number): Passing => {
+    const passing = put(text, "1", revision);
+    return { ...passing, request: { ...passing.request, lease: 9n } };
+  };
+  return [...calls(), one("y", 5), one("x", 6)];
+}
+
+function watchedLease(): Message[] {
+  const y = { ...keyValue("y", "1", [5, 5, 1]), lease: 9n };
+  const x = { ...keyValue("x", "1", [6, 6, 1]), lease: 9n };
+  const gone = (text: string): Message => ({
+    type: 1,
+    kv: { key: Buffer.from(text), mod_revision: 7 },
+  });
+  return [
+    ...watched(),
+    { ...header(6), events: [{ kv: y }, { kv: x }] },
+    { ...header(7), events: [gone("x"), gone("y")] },
+  ];
+}
+
+test("the end of a lease takes its keys, whether a client asked for it or its time was over", () => {
+  const revoke = { path: "Lease/LeaseRevoke", type: "LeaseRevoke", request: { ID: 9n } };
+  expect(faultsOf([...leased(), { ...revoke, response: header(7) }], watchedLease())).toEqual([]);
+  expect(faultsOf(leased(), watchedLease())).toEqual([]);
+  expect(faultsOf([...leased(), put("z", "1", 8)], watchedLease())).toEqual([]);
+});
+
+test("an end of a lease that leaves a key is found", () => {
+  const responses = watchedLease();
+  (responses.at(-1)!["events"] as Message[]).pop();
+  const faults = faultsOf([...leased(), put("z", "1", 8)], [...responses, zAt8()]);
+  expect(faults.join()).toMatch(/should be delete "y" at 7/);
+});
+
+function zAt8(): Message {
+  return { ...header(8), events: [{ kv: keyValue("z", "1", [8, 8, 1]) }] };
+}
+
 test("a start below what was compacted before the stream began is no longer served", () => {
   const passing = calls();
   passing.push({

@@ -1,4 +1,10 @@
-import { headerRevision, HistoryRecorder, type WriteMethod } from "./watch-truth.ts";
+import {
+  headerRevision,
+  HistoryRecorder,
+  latin1,
+  listOf,
+  type WriteMethod,
+} from "./watch-truth.ts";
 import { type TranscriptEntry, validateWatch } from "./watch-validator.ts";
 import { decodeMessage, decodeRequest, type Message } from "./wire-codec.ts";
 import type { TappedCall, TappedMessage } from "./wire-tap.ts";
@@ -7,6 +13,7 @@ const WRITES: ReadonlyMap<string, WriteMethod> = new Map([
   ["/etcdserverpb.KV/Put", "Put"],
   ["/etcdserverpb.KV/DeleteRange", "DeleteRange"],
   ["/etcdserverpb.KV/Txn", "Txn"],
+  ["/etcdserverpb.Lease/LeaseRevoke", "LeaseRevoke"],
 ]);
 const COMPACT = "/etcdserverpb.KV/Compact";
 const WATCH = "/etcdserverpb.Watch/Watch";
@@ -54,16 +61,25 @@ export class WatchAudit {
       .filter(hasChanged)
       .sort((one, other) => headerRevision(one.response) - headerRevision(other.response));
     let revision = 1;
+    const expire = (until: number): void => {
+      while (revision < until) {
+        revision++;
+        const lease = this.#expiredAt(revision, recorder);
+        if (lease === undefined) {
+          faults.push(`nobody was answered that he wrote revision ${revision}`);
+        } else {
+          recorder.endLease(lease, revision);
+        }
+      }
+    };
     for (const { method, request, response } of changed) {
+      expire(headerRevision(response) - 1);
       const before = recorder.changes.length;
       recorder.write(method, request, response);
       // A txn that only read has the revision of the write before it.
-      if (recorder.changes.length === before) continue;
-      if (headerRevision(response) !== ++revision) {
-        faults.push(`nobody was answered that he wrote revision ${revision}`);
-        revision = headerRevision(response);
-      }
+      if (recorder.changes.length > before) revision = headerRevision(response);
     }
+    expire(this.#newestEvent());
     for (const compacted of this.#compactions) recorder.compact(compacted);
     const { truth } = recorder;
     let responses = 0;
@@ -72,6 +88,37 @@ export class WatchAudit {
       faults.push(...validateWatch({ truth, transcript, completeTo: undefined, isStrict: true }));
     }
     return { streams: this.#streams.size, responses, writes: changed.length, faults };
+  }
+
+  /**
+   * A revision that nobody wrote may be the end of a lease whose time was over. A watcher that saw
+   * it tells which lease; if none did, it is the only one that there is.
+   */
+  #expiredAt(revision: number, recorder: HistoryRecorder): bigint | undefined {
+    for (const event of this.#events()) {
+      if (event["type"] !== 1) continue;
+      const keyValue = event["kv"] as Message;
+      if (Number(keyValue["mod_revision"]) !== revision) continue;
+      return recorder.leaseOf(latin1(keyValue["key"]));
+    }
+    const leases = [...recorder.leases];
+    return leases.length === 1 ? leases[0] : undefined;
+  }
+
+  #newestEvent(): number {
+    let newest = 0;
+    for (const { kv } of this.#events()) {
+      newest = Math.max(newest, Number((kv as Message)["mod_revision"]));
+    }
+    return newest;
+  }
+
+  *#events(): IterableIterator<Message> {
+    for (const transcript of this.#streams.values()) {
+      for (const entry of transcript) {
+        if ("received" in entry) yield* listOf(entry.received, "events");
+      }
+    }
   }
 
   #take({ call, from, bytes }: TappedMessage): void {

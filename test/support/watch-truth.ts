@@ -65,13 +65,15 @@ export class Truth {
   }
 }
 
-export type WriteMethod = "Put" | "DeleteRange" | "Txn";
+export type WriteMethod = "Put" | "DeleteRange" | "Txn" | "LeaseRevoke";
 
 /** The history as it follows from writes that succeeded, told in the order of their revisions. */
 export class HistoryRecorder {
   changes: Change[] = [];
   compactions: number[] = [];
   #live = new Map<string, Change>();
+  /** The lease that each live key names, if any. */
+  #leases = new Map<string, bigint>();
 
   get truth(): Truth {
     return new Truth(this.changes, this.compactions);
@@ -81,7 +83,18 @@ export class HistoryRecorder {
     return [...this.#live.keys()];
   }
 
-  put(key: string, value: string, revision: number): void {
+  /** The leases that keys hang on. */
+  get leases(): ReadonlySet<bigint> {
+    return new Set(this.#leases.values());
+  }
+
+  leaseOf(key: string): bigint | undefined {
+    return this.#leases.get(key);
+  }
+
+  put(key: string, value: string, revision: number, lease = 0n): void {
+    if (lease === 0n) this.#leases.delete(key);
+    else this.#leases.set(key, lease);
     const before = this.#live.get(key);
     const change: Change = {
       type: "put",
@@ -99,17 +112,13 @@ export class HistoryRecorder {
     const keys = [...this.#live.keys()]
       .filter((one) => isInRange(one, key, rangeEnd))
       .sort((left, right) => (left < right ? -1 : 1));
-    for (const one of keys) {
-      this.#live.delete(one);
-      this.changes.push({
-        type: "delete",
-        key: one,
-        value: "",
-        createRevision: 0,
-        modRevision: revision,
-        version: 0,
-      });
-    }
+    for (const one of keys) this.#delete(one, revision);
+  }
+
+  /** The end of a lease takes its keys, ascending. */
+  endLease(lease: bigint, revision: number): void {
+    const keys = [...this.#leases].filter(([, id]) => id === lease).map(([key]) => key);
+    for (const key of keys.sort()) this.#delete(key, revision);
   }
 
   compact(revision: number): void {
@@ -122,6 +131,7 @@ export class HistoryRecorder {
     copy.changes = [...this.changes];
     copy.compactions = [...this.compactions];
     copy.#live = new Map(this.#live);
+    copy.#leases = new Map(this.#leases);
     return copy;
   }
 
@@ -138,8 +148,25 @@ export class HistoryRecorder {
 
   /** A write as it was asked for, and the answer to it, which says at which revision it happened. */
   write(method: WriteMethod, request: Message, response: Message): void {
+    if (method === "LeaseRevoke") {
+      this.endLease(BigInt((request["ID"] ?? 0) as bigint | number), headerRevision(response));
+      return;
+    }
     const field = { Put: "put", DeleteRange: "delete_range", Txn: "txn" }[method];
     this.#op({ [`request_${field}`]: request }, response, headerRevision(response));
+  }
+
+  #delete(key: string, revision: number): void {
+    this.#live.delete(key);
+    this.#leases.delete(key);
+    this.changes.push({
+      type: "delete",
+      key,
+      value: "",
+      createRevision: 0,
+      modRevision: revision,
+      version: 0,
+    });
   }
 
   #op(op: Message, response: Message, revision: number): void {
@@ -150,7 +177,11 @@ export class HistoryRecorder {
       const key = latin1(put["key"]);
       const isKept = put["ignore_value"] === true;
       const value = isKept ? (this.#live.get(key)?.value ?? "") : latin1(put["value"]);
-      this.put(key, value, revision);
+      const lease =
+        put["ignore_lease"] === true
+          ? (this.#leases.get(key) ?? 0n)
+          : BigInt((put["lease"] ?? 0) as bigint | number);
+      this.put(key, value, revision, lease);
     }
     if (erase !== undefined) {
       this.delete(latin1(erase["key"]), latin1(erase["range_end"]), revision);
