@@ -6,6 +6,7 @@ import { KvService } from "./kv.ts";
 import { type LeaseSources, leaseMethods } from "./lease.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import type { MemberIdentity } from "./member.ts";
+import { snapshotMethod } from "./snapshot.ts";
 import type { WatcherDirectory } from "./watcher-directory.ts";
 import { watchersMethods } from "./watchers.ts";
 import { SpaceQuota } from "./space-quota.ts";
@@ -39,6 +40,7 @@ export function methodTable(options: ServicesOptions): MethodTable {
     ["/etcdserverpb.Watch/Watch", options.watch],
     ...leaseMethods({ ...options.lease, replica, member, header, quota }),
     ...maintenanceMethods({ replica, member, quotaBytes }),
+    ["/etcdserverpb.Maintenance/Snapshot", snapshotMethod({ replica, member })],
     ...clusterMethods({ replica, member, newMemberId: options.newMemberId }),
     ...healthMethods(),
     ...watchersMethods({ directory: options.watchers, member }),

@@ -16,6 +16,7 @@ import { HistoryEvent } from "./history-event.ts";
 import { KeyIndex } from "./key-index.ts";
 import { NO_KEY } from "./key-table.ts";
 import { createRevisionOf, keyOf, versionOf } from "./key-value.ts";
+import { RecordWalk } from "./record-walk.ts";
 import { NO_SLOT, type Slot } from "./slot.ts";
 import type { StateSlice } from "./state-slice.ts";
 import { type StateTable, type StateTableName, StateTables } from "./state-tables.ts";
@@ -370,6 +371,11 @@ export class MvccStore {
   hashJob(at: Revision): HashJob {
     assert(at <= this.#head, "what is hashed is not in the future");
     return new HashJob(this.#parts, at, this.#readCompacted);
+  }
+
+  /** Walks what is stored of keys at a revision: see `RecordWalk`. */
+  recordWalk(at: Revision, compacted: number): RecordWalk {
+    return new RecordWalk(this.#parts, at, compacted);
   }
 
   /** HashKV in one go, at a revision from `compacted` to `head`. */

@@ -21,6 +21,8 @@ import type { WatchHub } from "../watch/hub.ts";
 import { CompactionRunner } from "./compaction-runner.ts";
 import { HashRunner } from "./hash-runner.ts";
 import type { HashKvResult, ReadView, Replica, ReplicaStatus } from "./replica.ts";
+import type { SnapshotMember } from "./etcd-buckets.ts";
+import { type Snapshot, SnapshotRunner } from "./snapshot-runner.ts";
 
 /** What a replica is given from outside, and whom it tells. */
 export interface ReplicaSurroundings {
@@ -72,6 +74,7 @@ export class LocalReplica implements Replica {
   readonly #failed: (error: Error) => void;
   readonly #compaction: CompactionRunner;
   readonly #hashes: HashRunner;
+  readonly #snapshots: SnapshotRunner;
   #group: Group = newGroup();
   #view: ReadView;
   #alarms: readonly Alarm[];
@@ -96,11 +99,15 @@ export class LocalReplica implements Replica {
     this.#alarms = options.machine.alarms;
     this.#members = options.machine.members;
     this.#hashes = new HashRunner(options.store, options.timers);
+    this.#snapshots = new SnapshotRunner(options.store, options.timers, () =>
+      this.#compaction.start(),
+    );
     this.#compaction = new CompactionRunner({
       store: options.store,
       log: options.log,
       timers: options.timers,
-      mayRemove: () => this.#store.compacted === this.#view.compacted,
+      mayRemove: () =>
+        this.#store.compacted === this.#view.compacted && !this.#snapshots.holdsRemoval,
       removed: () => this.#removed(),
       rewriteFailed: options.rewriteFailed,
     });
@@ -169,6 +176,12 @@ export class LocalReplica implements Replica {
 
   hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void {
     this.#hashes.hash(revision, this.#view, done);
+  }
+
+  snapshot(member: SnapshotMember, done: (snapshot: Snapshot) => void): void {
+    if (this.#stopped) return;
+    this.#group.waiting.push(this.#snapshots.capture(member, done));
+    this.#scheduleCommit();
   }
 
   status(): ReplicaStatus {

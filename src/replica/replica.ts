@@ -3,6 +3,8 @@ import type { Alarm } from "../machine/alarm-command.ts";
 import type { MemberRecord } from "../machine/member-command.ts";
 import type { Command, RangeQuery, TxnCommand } from "../machine/command.ts";
 import type { Outcome, RangeResult, ResultOf, TxnResult } from "../machine/result.ts";
+import type { SnapshotMember } from "./etcd-buckets.ts";
+import type { Snapshot } from "./snapshot-runner.ts";
 
 /** What a reader may see: only what is durable. */
 export interface ReadView {
@@ -57,6 +59,12 @@ export interface Replica {
 
   /** Hashes the store at a revision, 0 = the present one, in slices of its own (K70). */
   hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void;
+
+  /**
+   * Takes a snapshot of all that is applied now; `done` is called when that is durable and the
+   * snapshot can be read. Whoever is given it closes it.
+   */
+  snapshot(member: SnapshotMember, done: (snapshot: Snapshot) => void): void;
 
   readonly view: ReadView;
 

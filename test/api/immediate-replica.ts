@@ -11,11 +11,20 @@ import type {
   TxnResult,
 } from "../../src/machine/result.ts";
 import type { HashKvResult, ReadView, Replica, ReplicaStatus } from "../../src/replica/replica.ts";
+import type { SnapshotMember } from "../../src/replica/etcd-buckets.ts";
+import { type Snapshot, SnapshotRunner } from "../../src/replica/snapshot-runner.ts";
 import { newTestMachine, type TestMachine } from "../machine/test-machine.ts";
 
 /** A replica that calls everything durable at once, or, while `holds`, answers when told to. */
 export class ImmediateReplica implements Replica {
   readonly tested: TestMachine = newTestMachine();
+  /** Turns of the event loop that slices of snapshots wait for. */
+  readonly turns: (() => void)[] = [];
+  readonly snapshots: SnapshotRunner = new SnapshotRunner(
+    this.tested.store,
+    { endOfTurn: (run) => void this.turns.push(run) },
+    () => undefined,
+  );
   readonly #held: (() => void)[] = [];
   #appliedIndex = 0;
   holds = false;
@@ -70,6 +79,10 @@ export class ImmediateReplica implements Replica {
     const at = (revision === 0 ? store.head : revision) as Revision;
     const { hash, compactRevision } = store.hashKv(at);
     done({ revision: store.head, hash, compactRevision, hashRevision: at });
+  }
+
+  snapshot(member: SnapshotMember, done: (snapshot: Snapshot) => void): void {
+    this.snapshots.capture(member, done)();
   }
 
   status(): ReplicaStatus {
