@@ -65,6 +65,9 @@ const PRESENT: readonly Flag[] = [
   used("watch-progress-notify-interval", DURATION, "0s", "time between progress notes; 0 = 10m"),
   used("auto-compaction-mode", oneOf("periodic", "revision"), "periodic", "what retention counts"),
   used("auto-compaction-retention", TEXT, "0", "history to keep; 0 = all"),
+  used("auth-token", TEXT, "simple", "simple, or jwt,sign-method=,pub-key=,priv-key=,ttl="),
+  used("auth-token-ttl", whole(0, UINT32_MAX), "300", "seconds that an unused simple token lasts"),
+  used("bcrypt-cost", whole(0, UINT32_MAX), "10", "cost of hashing a password: 4 to 31"),
   used(
     "log-level",
     oneOf("debug", "info", "warn", "error", "panic", "fatal"),

@@ -208,6 +208,7 @@ describe("what flags mean", () => {
     ]);
     expect(initialAdvertisePeerUrls).toEqual(["http://localhost:2380"]);
     expect(rest).toEqual({
+      auth: { token: "simple", tokenTtlMs: 300_000, bcryptCost: 10 },
       name: "default",
       dataDir: "default.vedette",
       advertiseClientUrls: [],

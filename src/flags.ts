@@ -27,6 +27,7 @@ export interface FlagSources {
   readonly dataDirSuffix: string;
 }
 
+const AUTH_TOKEN_TTL_DEFAULT_SECONDS = 300;
 const PROGRESS_INTERVAL_DEFAULT_MS: number = 10 * 60 * 1000;
 const PROGRESS_INTERVAL_LEAST_MS = 100;
 const ELECTION_TIMEOUT_MOST_MS = 50_000;
@@ -168,6 +169,11 @@ function toOptions(
       value("auto-compaction-retention"),
     ),
     tls: parseTlsFlags(value),
+    auth: {
+      token: value("auth-token"),
+      tokenTtlMs: (whole("auth-token-ttl") || AUTH_TOKEN_TTL_DEFAULT_SECONDS) * 1000,
+      bcryptCost: whole("bcrypt-cost"),
+    },
     logLevel: value("log-level") as LogLevel,
     logFormat: value("log-format") === "console" ? "console" : "json",
     logOutputs: value("log-outputs").split(","),

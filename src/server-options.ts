@@ -1,6 +1,7 @@
 import type { ListenUrl } from "./listen-url.ts";
 import type { LogFormat, LogLevel } from "./logger.ts";
 import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
+import type { AuthOptions } from "./open-auth.ts";
 import type { TlsFlags } from "./tls-options.ts";
 
 /** Everything that a server can be told, with etcd's names; flags and embedders fill it in. */
@@ -25,6 +26,7 @@ export interface ServerOptions {
   readonly watchProgressNotifyIntervalMs: number;
   readonly autoCompaction: AutoCompactionOptions;
   readonly tls: TlsFlags;
+  readonly auth: AuthOptions;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** `default` and `stderr`, `stdout`, or files to append to. */

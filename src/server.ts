@@ -22,6 +22,7 @@ import { DeliveryLatency } from "./delivery-latency.ts";
 import { processFigures, transportFigures } from "./figures.ts";
 import { type Front, listenAt } from "./listeners.ts";
 import type { Logger } from "./logger.ts";
+import { type OpenedAuth, openAuth } from "./open-auth.ts";
 import { random64, realClock, realRandom, realTimers } from "./outside.ts";
 import { startAutoCompaction } from "./replica/auto-compaction.ts";
 import { type OpenedReplica, openReplica } from "./replica/open-replica.ts";
@@ -81,17 +82,20 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   const metrics: Front = { listeners: [], urls: [] };
   const clientUrls = clients.urls;
   const stopAutoCompaction = startAutoCompaction(options.autoCompaction, replica, realTimers);
+  let auth: OpenedAuth | undefined;
   const close = async (): Promise<void> => {
     stopAutoCompaction();
     const all = [...clients.listeners, ...metrics.listeners];
     await Promise.all(all.map((listener) => listener.drain(DRAIN_MS)));
     opened.leases.stop();
+    await auth?.close();
     await callback((done) => replica.stop(done));
     // The log gives up the folder itself, as the last thing it does.
     await callback((done) => opened.log.close(done));
   };
-  const { methods, http } = answers(options, opened, hooks, clients);
   try {
+    auth = openAuth(options.auth, opened);
+    const { methods, http } = answers(options, { ...opened, auth }, hooks, clients);
     const tls = openTls(options, log);
     const served = { options, methods, http, delivery: hooks.delivery, tls };
     await listenAt(options.listenClientUrls, clients, served);
@@ -124,7 +128,7 @@ function openTls(options: ServerOptions, log: Logger): TlsAcceptor | undefined {
 /** All that clients can ask for, by gRPC and by plain HTTP. */
 function answers(
   options: ServerOptions,
-  { replica, hub, machine, leases, identity }: OpenedReplica,
+  { replica, hub, machine, leases, identity, auth }: OpenedReplica & { readonly auth: OpenedAuth },
   { logSync, delivery }: Hooks,
   clients: Front,
 ): { methods: MethodTable; http: HttpHandler } {
@@ -148,6 +152,7 @@ function answers(
       timers: realTimers,
       random: realRandom,
       progressIntervalMs: options.watchProgressNotifyIntervalMs,
+      guard: auth.guard,
     }),
     watchers,
     lease: {
@@ -156,6 +161,7 @@ function answers(
       ttlSecondsMin: LEASE_TTL_SECONDS_MIN_DEFAULT,
       ttls: leaseTtls,
     },
+    auth: auth.sources,
   });
   const figures: MetricsSources = {
     memberId: identity.memberId,
@@ -171,7 +177,7 @@ function answers(
     transport: () => transportFigures(clients.listeners.map((listener) => listener.counters)),
     process: processFigures,
   };
-  return { methods, http: httpHandler(figures, watchers) };
+  return { methods, http: httpHandler(figures, watchers, auth.gate) };
 }
 
 async function openDisk(dataDir: string | undefined): Promise<Disk> {

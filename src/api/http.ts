@@ -1,4 +1,6 @@
 import { alarmHealth } from "./alarm-health.ts";
+import { type EtcdError, GrpcCode } from "../base/errors.ts";
+import type { AuthGate } from "./auth/gate.ts";
 import type { HttpHandler, HttpResponse } from "./call.ts";
 import { type MetricsSources, renderMetrics } from "./metrics.ts";
 import type { WatcherDirectory } from "./watcher-directory.ts";
@@ -10,11 +12,21 @@ const TEXT_TYPE = "text/plain; charset=utf-8";
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What etcd answers over plain HTTP on its client port (G20-G25), and our page of watchers. */
-export function httpHandler(sources: MetricsSources, watchers: WatcherDirectory): HttpHandler {
+export function httpHandler(
+  sources: MetricsSources,
+  watchers: WatcherDirectory,
+  gate: AuthGate,
+): HttpHandler {
   return (request, respond) => {
     const path = pathOf(request.target);
-    if (!PATHS.has(path)) {
+    const policy = PAGES.get(path);
+    if (policy === undefined) {
       respond(plainText(404, "404 page not found\n", {}));
+      return;
+    }
+    const refused = policy === "open" ? undefined : gate.refusesPage(request);
+    if (refused !== undefined) {
+      respond(refusal(refused));
       return;
     }
     if (request.method !== "GET") {
@@ -37,11 +49,12 @@ export function httpHandler(sources: MetricsSources, watchers: WatcherDirectory)
   };
 }
 
-const PATHS: ReadonlySet<string> = new Set([
-  "/version",
-  "/health",
-  "/metrics",
-  "/vedette/watchers",
+/** Every page, and who may see it while auth is on: as in etcd everybody, or root alone. */
+const PAGES: ReadonlyMap<string, "open" | "root"> = new Map([
+  ["/version", "open"],
+  ["/health", "open"],
+  ["/metrics", "open"],
+  ["/vedette/watchers", "root"],
 ]);
 
 /** G22. */
@@ -60,6 +73,12 @@ const NO_NAMES: ReadonlySet<string> = new Set();
 function health(reason: string | undefined): HttpResponse {
   const body = JSON.stringify({ health: String(reason === undefined), reason: reason ?? "" });
   return { ...ok(TEXT_TYPE, body), status: reason === undefined ? 200 : 503 };
+}
+
+/** 401 asks the client to say who it is, 403 that it need not try again as the same user. */
+function refusal({ code, message }: EtcdError): HttpResponse {
+  if (code === GrpcCode.permissionDenied) return plainText(403, `${message}\n`, {});
+  return plainText(401, `${message}\n`, { "www-authenticate": "Bearer" });
 }
 
 function ok(type: string, body: string): HttpResponse {

@@ -1,4 +1,7 @@
 import type { Replica } from "../replica/replica.ts";
+import { AuthService, type AuthSources } from "./auth/auth-service.ts";
+import { guardMethods } from "./auth/guard.ts";
+import { policyTable } from "./auth/policy.ts";
 import type { Method, MethodTable } from "./call.ts";
 import { clusterMethods } from "./cluster.ts";
 import { healthMethods } from "./health.ts";
@@ -25,24 +28,31 @@ export interface ServicesOptions {
   readonly watch: Method;
   readonly watchers: WatcherDirectory;
   readonly lease: LeaseSources;
+  readonly auth: AuthSources;
 }
 
 /**
- * Every RPC that there is. Whatever is not in the table, the transport calls unimplemented (E81).
+ * Every RPC that there is, each behind its policy. Whatever is not in the table, the transport calls
+ * unimplemented (E81).
  */
 export function methodTable(options: ServicesOptions): MethodTable {
   const { replica, member, maxRequestBytes, maxTxnOps, quotaBytes } = options;
   const header = new ResponseHeaderWriter(member);
   const quota = new SpaceQuota({ replica, memberId: member.memberId, quotaBytes });
   const kv = new KvService({ replica, header, quota, maxRequestBytes, maxTxnOps });
-  return new Map<string, Method>([
+  const methods = new Map<string, Method>([
     ...kv.methods(),
     ["/etcdserverpb.Watch/Watch", options.watch],
     ...leaseMethods({ ...options.lease, replica, member, header, quota }),
     ...maintenanceMethods({ replica, member, quotaBytes }),
     ["/etcdserverpb.Maintenance/Snapshot", snapshotMethod({ replica, member })],
     ...clusterMethods({ replica, member, newMemberId: options.newMemberId }),
+    ...new AuthService({ ...options.auth, replica, member }).methods(),
     ...healthMethods(),
     ...watchersMethods({ directory: options.watchers, member }),
   ]);
+  return guardMethods(methods, {
+    gate: options.auth.gate,
+    policies: policyTable({ maxTxnOps }),
+  });
 }

@@ -4,6 +4,7 @@ import type { Random, Timers } from "../base/outside.ts";
 import type { EventSink } from "../watch/event-sink.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import type { WatchStream } from "../watch/watch-stream.ts";
+import type { WatchClient, WatchGuard } from "./auth/watch-guard.ts";
 import type { Method, StreamCall, StreamHandler } from "./call.ts";
 import { decodeWatchRequest } from "./proto/decode-requests.ts";
 import type { WatchCreateRequest, WatchRequest } from "./proto/messages-key-value.ts";
@@ -23,6 +24,7 @@ export interface WatchOptions {
   readonly random: Random;
   /** Time between progress ticks of a stream, before jitter (O6g, W43). */
   readonly progressIntervalMs: number;
+  readonly guard: WatchGuard;
 }
 
 /** A call that was over before it had begun. */
@@ -51,14 +53,17 @@ class WatchCall implements StreamHandler {
   readonly #call: StreamCall;
   readonly #stream: WatchStream;
   readonly #defaults: WatchDefaults;
+  readonly #guard: WatchGuard;
+  readonly #client: WatchClient;
   readonly #cancelTick: () => void;
 
   constructor(call: StreamCall, options: WatchOptions, defaults: WatchDefaults) {
-    const { hub, timers, random, progressIntervalMs } = options;
+    const { hub, timers, random, progressIntervalMs, guard } = options;
     this.#call = call;
     this.#defaults = defaults;
-    // Whoever authenticates streams says here whose they are.
-    this.#stream = hub.open(new CallSink(call), { peer: call.peer, user: "" });
+    this.#guard = guard;
+    this.#client = guard.client(call);
+    this.#stream = hub.open(new CallSink(call), this.#client);
     // One period for the life of the stream, spread so that streams do not tick together (O6g).
     const jitterMs = (random.u32() / 2 ** 32) * (progressIntervalMs / 10);
     this.#cancelTick = every(timers, progressIntervalMs + jitterMs, () =>
@@ -98,8 +103,15 @@ class WatchCall implements StreamHandler {
 
   #create(request: WatchCreateRequest, extensions: WatchCreateExtensions | undefined): void {
     const create = parseCreate(request, extensions, this.#defaults);
-    if (typeof create === "string") this.#stream.refuse(create);
-    else this.#stream.create(create);
+    if (typeof create === "string") {
+      this.#stream.refuse(create);
+      return;
+    }
+    // In etcd's order: a start below zero is refused before anybody is asked who they are (W9).
+    const isJudged = create.startRevision >= 0;
+    const refusal = isJudged ? this.#guard.refusal(this.#client, create.interest.range) : undefined;
+    if (refusal === undefined) this.#stream.create(create);
+    else this.#stream.refuse(refusal);
   }
 
   /** W35: the watch goes on; only the connection's end ends it. */

@@ -34,6 +34,7 @@ export interface OpenedReplica {
   readonly machine: Machine;
   readonly store: MvccStore;
   readonly leases: LeaseRunner;
+  readonly book: LeaseBook;
   readonly hub: WatchHub;
   readonly log: LogStore;
   /** Which cluster and member the folder belongs to. */
@@ -78,7 +79,7 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
   const replica = new LocalReplica({ ...options, log, store, machine, hub });
   const { clock, electionTimeoutMs } = options;
   const leases = new LeaseRunner({ book, replica, timers, clock, electionTimeoutMs });
-  return { replica, machine, store, leases, hub, log, identity: log.identity };
+  return { replica, machine, store, leases, book, hub, log, identity: log.identity };
 }
 
 /** Lets the hub's sweeps take a step in every turn of the event loop while somebody is behind. */

@@ -7,6 +7,7 @@ import type { MetricsSources } from "../../src/api/metrics.ts";
 import { DELIVERY_BUCKETS_SECONDS } from "../../src/api/watch-metrics.ts";
 import { POSITION_KINDS } from "../../src/watch/watcher.ts";
 import type { PutCommand } from "../../src/machine/command.ts";
+import { testAuth } from "./auth/test-auth.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
 import { latin1, MEMBER } from "./test-services.ts";
 import { TestWatchers } from "./test-watchers.ts";
@@ -72,7 +73,8 @@ beforeEach(() => {
       startTimeSeconds: 1_700_000_000,
     }),
   };
-  handler = httpHandler(sources, new TestWatchers(replica).directory);
+  const { gate } = testAuth(replica.tested);
+  handler = httpHandler(sources, new TestWatchers(replica).directory, gate);
 });
 
 describe("HTTP on the client port", () => {

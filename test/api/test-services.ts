@@ -9,6 +9,7 @@ import { LeaseRunner } from "../../src/replica/lease-runner.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { callUnary } from "./fake-calls.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
+import { testAuth } from "./auth/test-auth.ts";
 import { TestWatchers } from "./test-watchers.ts";
 
 export const MEMBER: MemberIdentity = {
@@ -50,6 +51,7 @@ export class TestServices {
       ttlSecondsMin: 2,
       ttls: new Histogram(LEASE_TTL_BUCKETS),
     },
+    auth: testAuth(this.replica.tested),
   });
 
   /** The response, or "code: text" when the call failed, or undefined when there is no answer yet. */

@@ -4,6 +4,8 @@ import { watchMethod } from "../../src/api/watch.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { decodeMessage, encodeMessage, type Message } from "../support/wire-codec.ts";
 import { FakeStreamCall } from "./fake-calls.ts";
+import { WatchGuard } from "../../src/api/auth/watch-guard.ts";
+import { testAuth } from "./auth/test-auth.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
 import { TestWatchers } from "./test-watchers.ts";
 
@@ -28,9 +30,12 @@ class PausableCall extends FakeStreamCall {
 }
 
 function open(call: PausableCall): { handler: StreamHandler; timers: ManualTimers } {
-  const { hub } = new TestWatchers(new ImmediateReplica());
+  const replica = new ImmediateReplica();
+  const { hub } = new TestWatchers(replica);
   const timers = new ManualTimers();
-  const options = { hub, timers, random: { u32: () => 0 }, progressIntervalMs: 1000 };
+  const { gate } = testAuth(replica.tested);
+  const guard = new WatchGuard({ gate, hub, timers });
+  const options = { hub, timers, random: { u32: () => 0 }, progressIntervalMs: 1000, guard };
   const method = watchMethod(options);
   if (method.kind !== "stream") throw new Error("a watch is a stream");
   return { handler: method.open(call), timers };

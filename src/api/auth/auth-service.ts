@@ -24,14 +24,18 @@ export interface PasswordHasher {
 
 export type HashResult = { readonly hash: string } | { readonly refusal: string };
 
-export interface AuthServiceOptions {
-  readonly replica: Replica;
-  readonly member: MemberIdentity;
+/** What the service needs beside the server's other parts. */
+export interface AuthSources {
   readonly gate: AuthGate;
   readonly passwords: PasswordHasher;
   readonly limiter: AttemptLimiter;
   /** Called when users or roles have changed. */
   readonly changed: () => void;
+}
+
+export interface AuthServiceOptions extends AuthSources {
+  readonly replica: Replica;
+  readonly member: MemberIdentity;
 }
 
 const SERVICE = "/etcdserverpb.Auth/";
@@ -180,8 +184,11 @@ export class AuthService {
   ): readonly [string, Method] {
     return row(name, request, (asked, call) => {
       const outcome = read(asked);
-      if (outcome instanceof EtcdError) failWith(call, outcome);
-      else this.#reply(call, response, outcome as Draft<Response>);
+      // What was seen may not be durable yet, and nothing leaves before it is.
+      this.#options.replica.settled(() => {
+        if (outcome instanceof EtcdError) failWith(call, outcome);
+        else this.#reply(call, response, outcome as Draft<Response>);
+      });
     });
   }
 

@@ -1,8 +1,7 @@
 import type { EtcdError } from "../../base/errors.ts";
 import type { AuthState } from "../../machine/auth-state.ts";
 import type { Outcome } from "../../machine/result.ts";
-import type { CallInfo } from "../call.ts";
-import { Identifier, type Identity, type TokenProvider } from "./identity.ts";
+import { Identifier, type Identity, type Proof, type TokenProvider } from "./identity.ts";
 import { Judge, type LeaseKeys } from "./judge.ts";
 
 export interface AuthGateOptions {
@@ -30,7 +29,7 @@ export class AuthGate {
     return !this.auth.enabled;
   }
 
-  identify(call: CallInfo): Outcome<Identity> | undefined {
+  identify(call: Proof): Outcome<Identity> | undefined {
     return this.#identifier.identify(call);
   }
 
@@ -39,7 +38,7 @@ export class AuthGate {
   }
 
   /** Whether a page that tells of everybody may be shown: to root only. */
-  refusesPage(call: CallInfo): EtcdError | undefined {
+  refusesPage(call: Proof): EtcdError | undefined {
     return this.isOpen ? undefined : this.judge(this.identify(call)).root();
   }
 }

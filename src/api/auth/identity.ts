@@ -21,6 +21,9 @@ export interface TokenProvider {
   dropAll(): void;
 }
 
+/** What a call or a page's request shows of who asks. */
+export type Proof = Pick<CallInfo, "header" | "peerCommonName">;
+
 /** Request headers that carry a token; the second is how the JSON gateway says it (A15). */
 const TOKEN_HEADERS = ["token", "authorization"] as const;
 const BEARER = "Bearer ";
@@ -38,7 +41,7 @@ export class Identifier {
   }
 
   /** Undefined for whoever says nothing; "invalidAuthToken" for a token that is none. */
-  identify(call: CallInfo): Outcome<Identity> | undefined {
+  identify(call: Proof): Outcome<Identity> | undefined {
     const authRevision = this.#auth.revision;
     const token = tokenOf(call);
     if (token !== undefined) {
@@ -51,7 +54,7 @@ export class Identifier {
   }
 }
 
-function tokenOf(call: CallInfo): string | undefined {
+function tokenOf(call: Proof): string | undefined {
   for (const name of TOKEN_HEADERS) {
     const value = call.header(name);
     if (value === undefined) continue;
