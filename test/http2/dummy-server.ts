@@ -8,6 +8,7 @@ import type {
 } from "../../src/api/call.ts";
 import { GrpcCode } from "../../src/base/errors.ts";
 import { Listener } from "../../src/transport/listener.ts";
+import type { TlsAcceptor } from "../../src/transport/tls/tls-acceptor.ts";
 import { ManualTime } from "./manual-time.ts";
 import type { Address } from "./raw-client.ts";
 
@@ -15,6 +16,7 @@ export interface DummyOptions {
   readonly maxConcurrentStreams?: number;
   readonly maxMessageBytes?: number;
   readonly keepaliveMinTimeMs?: number;
+  readonly tls?: TlsAcceptor;
 }
 
 /** One stream of `/test.Dummy/Held`: what the client did is noted, what we do is up to the test. */
@@ -74,6 +76,8 @@ export class DummyServer {
       keepaliveMinTimeMs: options.keepaliveMinTimeMs ?? 5000,
       clock: this.time,
       timers: this.time,
+      tls: options.tls,
+      isPlainAllowed: options.tls === undefined,
     });
   }
 
