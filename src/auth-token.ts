@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { FlagError, parseDurationMs } from "./flag-values.ts";
 import { type JwtAlgorithm, jwtAlgorithm, type JwtKeys } from "./jwt.ts";
 
-/** How users prove who they are after their password (A16, A17): `--auth-token`, read and checked. */
+/** How users prove who they are after their password (A16, A17): what `--auth-token` says. */
 export type AuthTokenOption =
   | { readonly kind: "simple" }
   | {

@@ -32,8 +32,8 @@ export interface ServicesOptions {
 }
 
 /**
- * Every RPC that there is, each behind its policy. Whatever is not in the table, the transport calls
- * unimplemented (E81).
+ * Every RPC that there is, each behind its policy. Whatever is not in the table, the transport
+ * calls unimplemented (E81).
  */
 export function methodTable(options: ServicesOptions): MethodTable {
   const { replica, member, maxRequestBytes, maxTxnOps, quotaBytes } = options;

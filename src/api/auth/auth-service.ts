@@ -14,7 +14,7 @@ import { decodeOrFail, failWith } from "../unary.ts";
 import type { AttemptLimiter } from "./attempt-limiter.ts";
 import type { AuthGate } from "./gate.ts";
 
-/** Hashes passwords somewhere else than on the event loop. `done` follows, false = too many wait. */
+/** Hashes passwords elsewhere than on the event loop. `done` follows, false = too many wait. */
 export interface PasswordHasher {
   /** A text says why the password cannot be hashed. */
   hash(password: string, done: (result: HashResult) => void): boolean;

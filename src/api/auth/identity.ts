@@ -27,7 +27,7 @@ export type Proof = Pick<CallInfo, "header" | "peerCommonName">;
 /** Request headers that carry a token; the second is how the JSON gateway says it (A15). */
 const TOKEN_HEADERS = ["token", "authorization"] as const;
 const BEARER = "Bearer ";
-/** The gateway's calls come from the server itself: a certificate says nothing of who asks (A18). */
+/** The gateway's calls come from the server itself: a certificate does not say who asks (A18). */
 const GATEWAY_HEADER = "grpcgateway-accept";
 
 /** Finds out who asks: by token, else by the client's certificate (A15, A18). */

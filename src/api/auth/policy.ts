@@ -24,7 +24,7 @@ export type Policy =
   | {
       readonly kind: "judged";
       readonly rule: Rule;
-      /** A call that waits is judged again before it changes anything, and before it is answered. */
+      /** A call that waits is judged again before it changes anything, and before its answer. */
       readonly waits: boolean;
     }
   /** Each create of the stream is judged, where its range is known, and later changes of users. */

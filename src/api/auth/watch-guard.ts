@@ -40,8 +40,8 @@ export interface WatchGuardOptions {
 
 /**
  * Judges watches: each create as it comes (W20), and all of them again when users or roles have
- * changed, since a watch lives for long (D14). Those that may go on no longer are cancelled, a slice
- * of them a turn of the event loop.
+ * changed, since a watch lives for long (D14). Those that may go on no longer are cancelled, a
+ * slice of them a turn of the event loop.
  */
 export class WatchGuard {
   readonly #gate: AuthGate;

@@ -34,7 +34,7 @@ interface Who {
   readonly credentials: (world: AuthWorld) => Credentials;
   readonly grants: readonly Grant[];
   /** What everything is answered with; undefined = it depends. */
-  readonly always?: "ok" | string;
+  readonly always?: string;
 }
 
 const NOBODY = "user name is empty";
@@ -188,8 +188,8 @@ const OPS: Readonly<
 
 /** Where in a txn an op can stand. */
 const NESTINGS: Readonly<Record<string, (op: Draft<RequestOp>) => Draft<TxnRequest>>> = {
-  then: (op) => ({ success: [op] }),
-  else: (op) => ({ failure: [op] }),
+  "in then": (op) => ({ success: [op] }),
+  "in else": (op) => ({ failure: [op] }),
   "the second of then": (op) => ({ success: [{ request: { kind: "requestTxn", value: {} } }, op] }),
   "nested in then": (op) => ({ success: [nested({ success: [op] })] }),
   "nested twice, in else": (op) => ({

@@ -10,6 +10,7 @@ import type { AuthChange } from "../../../src/machine/auth-command.ts";
 import { AuthState } from "../../../src/machine/auth-state.ts";
 import { FakeStreamCall, FakeUnaryCall } from "../fake-calls.ts";
 import { toBytes } from "../test-services.ts";
+import { TestClock } from "./test-clock.ts";
 
 export const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 
@@ -21,19 +22,6 @@ export interface Credentials {
 
 /** One grant as the tests write it: type, key, range_end. */
 export type Grant = readonly [type: number, key: string, rangeEnd: string];
-
-/** A clock that the test moves. */
-export class TestClock {
-  nowMs = 1_000_000;
-
-  monotonicMs(): number {
-    return this.nowMs;
-  }
-
-  wallMs(): number {
-    return this.nowMs;
-  }
-}
 
 /** Leases with keys, as the test says. */
 export class TestLeases implements LeaseKeys {

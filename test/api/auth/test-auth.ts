@@ -8,7 +8,7 @@ import { AuthGate } from "../../../src/api/auth/gate.ts";
 import { LeaseBookKeys } from "../../../src/api/auth/lease-book-keys.ts";
 import { SimpleTokens } from "../../../src/api/auth/simple-tokens.ts";
 import type { TestMachine } from "../../machine/test-machine.ts";
-import { TestClock } from "./auth-world.ts";
+import { TestClock } from "./test-clock.ts";
 
 /** Passwords that are hashed at once and by name only, or, while `holds`, when told to. */
 export class TestPasswords implements PasswordHasher {
