@@ -6,6 +6,8 @@ import { type ParsedFlags, parseFlags } from "./flags.ts";
 import { FLAGS } from "./flag-table.ts";
 import { FlagError } from "./flag-values.ts";
 import { type Logger, newLogger } from "./logger.ts";
+import { restore } from "./restore.ts";
+import { parseRestoreArguments, RESTORE_USAGE, restoredText } from "./restore-arguments.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { parseTopArguments, runTop, TOP_USAGE } from "./top.ts";
 
@@ -13,6 +15,11 @@ import { parseTopArguments, runTop, TOP_USAGE } from "./top.ts";
 const EXIT_BAD_FLAG = 2;
 const EXIT_FAILED = 1;
 const EXIT_BROKEN = 70;
+
+const COMMANDS: ReadonlyMap<string, (args: readonly string[]) => Promise<void>> = new Map([
+  ["top", runTopCommand],
+  ["restore", runRestoreCommand],
+]);
 
 await main();
 
@@ -41,27 +48,40 @@ async function main(): Promise<void> {
 
 /** What is done instead of serving. */
 async function runCommand(command: string, args: readonly string[]): Promise<void> {
-  if (command !== "top") {
-    process.stderr.write(`vedette: no such command: ${command}; there is: top\n`);
+  const run = COMMANDS.get(command);
+  if (run === undefined) {
+    const names = [...COMMANDS.keys()].join(", ");
+    process.stderr.write(`vedette: no such command: ${command}; there is: ${names}\n`);
     process.exitCode = EXIT_BAD_FLAG;
     return;
   }
   // Whoever reads the lines may have seen enough: `vedette top | head`.
   process.stdout.on("error", () => process.exit());
-  const screen = {
-    isTerminal: process.stdout.isTTY,
-    write: (text: string): void => void process.stdout.write(text),
-  };
   try {
-    const options = parseTopArguments(args);
-    if (options === undefined) screen.write(TOP_USAGE);
-    else await runTop(options, screen);
+    await run(args);
   } catch (error) {
     if (error instanceof FlagError) {
       process.stderr.write(`${error.message}\n`);
       process.exitCode = EXIT_BAD_FLAG;
     } else fail(startFailure(error));
   }
+}
+
+async function runTopCommand(args: readonly string[]): Promise<void> {
+  const screen = {
+    isTerminal: process.stdout.isTTY,
+    write: (text: string): void => void process.stdout.write(text),
+  };
+  const options = parseTopArguments(args);
+  if (options === undefined) screen.write(TOP_USAGE);
+  else await runTop(options, screen);
+}
+
+async function runRestoreCommand(args: readonly string[]): Promise<void> {
+  const options = parseRestoreArguments(args);
+  process.stdout.write(
+    options === undefined ? RESTORE_USAGE : restoredText(options, await restore(options)),
+  );
 }
 
 async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" }>): Promise<void> {
@@ -175,7 +195,8 @@ function helpText(): string {
     (flag) => `  --${flag.name} '${flag.preset}'\n      ${flag.about}`,
   );
   const intro =
-    "Usage: vedette [flags]\n       vedette top [flags]\n\n" +
+    "Usage: vedette [flags]\n       vedette top [flags]\n" +
+    "       vedette restore FILE [flags]\n\n" +
     "Every flag can be set as ETCD_NAME_OF_FLAG too. `vedette top --help` tells of top.\n";
   return `${intro}\n${lines.join("\n")}\n`;
 }

@@ -1,5 +1,5 @@
 import { compareBytes, latin1Bytes } from "../base/bytes.ts";
-import { WireReader, WireWriter } from "../base/wire.ts";
+import { WireWriter } from "../base/wire.ts";
 import { revisionKey } from "../mvcc/record-key.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 
@@ -23,14 +23,16 @@ type BucketEntry = readonly [key: Uint8Array, value: Uint8Array];
 /** The bucket of the keys' history, which is never held as a whole. */
 export const KEY_BUCKET: Uint8Array = latin1Bytes("key");
 export const META_BUCKET: Uint8Array = latin1Bytes("meta");
-export const LEASE_BUCKET: Uint8Array = latin1Bytes("lease");
 export const SCHEDULED_KEY = "scheduledCompactRev";
 export const FINISHED_KEY = "finishedCompactRev";
 
+export type BucketTable = "alarm" | "auth" | "lease" | "role" | "user";
+
 /** The state tables whose keys and values are those of an etcd bucket, byte by byte. */
-export const BUCKET_OF_TABLE: Readonly<Record<"alarm" | "auth" | "role" | "user", Uint8Array>> = {
+export const BUCKET_OF_TABLE: Readonly<Record<BucketTable, Uint8Array>> = {
   alarm: latin1Bytes("alarm"),
   auth: latin1Bytes("auth"),
+  lease: latin1Bytes("lease"),
   role: latin1Bytes("authRoles"),
   user: latin1Bytes("authUsers"),
 };
@@ -57,7 +59,7 @@ export function stateBuckets(
       bucket("cluster", [["clusterVersion", latin1Bytes(CLUSTER_VERSION)]]),
     ],
     after: [
-      { name: LEASE_BUCKET, entries: leaseEntries(store) },
+      { name: BUCKET_OF_TABLE.lease, entries: tableEntries(store, "lease") },
       bucket("members", [[member.memberId.toString(16), utf8(memberJson(member))]]),
       bucket("members_removed", []),
       { name: META_BUCKET, entries: metaEntries(store, member) },
@@ -65,10 +67,7 @@ export function stateBuckets(
   };
 }
 
-function tableEntries(
-  store: MvccStore,
-  name: "alarm" | "auth" | "role" | "user",
-): readonly BucketEntry[] {
+function tableEntries(store: MvccStore, name: BucketTable): readonly BucketEntry[] {
   return inOrder([...store.state(name).entries()].map(([key, value]) => [latin1Bytes(key), value]));
 }
 
@@ -77,28 +76,6 @@ function authEntries(store: MvccStore): readonly BucketEntry[] {
   const entries = tableEntries(store, "auth");
   if (store.state("auth").get("authRevision") !== undefined) return entries;
   return inOrder([...entries, [latin1Bytes("authRevision"), uint64(FIRST_AUTH_REVISION)]]);
-}
-
-/** A lease stands under its id, eight bytes big-endian. */
-function leaseEntries(store: MvccStore): readonly BucketEntry[] {
-  const entries: BucketEntry[] = [];
-  for (const [, lease] of store.state("lease").entries()) {
-    entries.push([uint64(BigInt.asUintN(64, leaseIdOf(lease))), lease]);
-  }
-  return inOrder(entries);
-}
-
-/** The id in a leasepb.Lease. */
-export function leaseIdOf(lease: Uint8Array): bigint {
-  const idTag = 1 * 8;
-  const reader = new WireReader(lease);
-  let id = 0n;
-  while (!reader.done) {
-    const tag = reader.tag();
-    if (tag === idTag) id = reader.bigint64();
-    else reader.skip(tag);
-  }
-  return id;
 }
 
 function metaEntries(store: MvccStore, member: SnapshotMember): readonly BucketEntry[] {
