@@ -19,6 +19,7 @@ const PEER_URL = "http://localhost:2380";
 /** Flags with an effect; which of them etcd does not have, they say. */
 const PRESENT: readonly Flag[] = [
   used("name", TEXT, "default", "name of this member"),
+  used("config-file", TEXT, "", "a YAML file that says it all; flags beside it are ignored"),
   used("data-dir", TEXT, "", "folder that holds the data"),
   used("in-memory", BOOLEAN, "false", "keep everything in memory only; not a flag of etcd"),
   used("listen-client-urls", URLS, CLIENT_URL, "where to listen for clients"),

@@ -174,6 +174,16 @@ describe("the environment (F1)", () => {
     expect(options([flag], present)[interval]).toBe(3000);
   });
 
+  it("a variable beside its flag is told of", () => {
+    expect(remarks(["--name=f"], { ETCD_NAME: "e" }).warnings).toEqual([
+      "--name shadows ETCD_NAME",
+    ]);
+  });
+
+  it("variables of an etcd that are no flags are none here either", () => {
+    expect(remarks([], { ETCD_UNSUPPORTED_ARCH: "arm64" }).warnings).toEqual([]);
+  });
+
   it("is checked like flags; what is unknown only warns", () => {
     expect(() => parse([], { ETCD_MAX_TXN_OPS: "x" })).toThrow("max-txn-ops");
     expect(remarks([], { ETCD_UNHEARD_OF: "1", HOME: "/" }).warnings).toEqual([

@@ -1,10 +1,10 @@
 import type { AutoCompactionOptions } from "./replica/auto-compaction.ts";
 import type { LogLevel } from "./logger.ts";
 import type { ServerOptions } from "./server-options.ts";
-import { checkFlag, type Flag, UINT32_MAX } from "./flag.ts";
-import { FLAGS } from "./flag-table.ts";
+import { checkFlag, UINT32_MAX } from "./flag.ts";
+import { collectFlags, flagNamed, type FlagSources } from "./flag-sources.ts";
 import { QUOTA_BYTES_DEFAULT } from "./base/limits.ts";
-import { FlagError, nearest, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
+import { FlagError, parseBoolean, parseDurationMs, parseWhole } from "./flag-values.ts";
 import { type ListenUrl, parseAdvertisedUrls, parseListenUrls } from "./listen-url.ts";
 import { parseTlsFlags } from "./tls-options.ts";
 
@@ -18,13 +18,8 @@ export interface Remarks {
   /** Flags that were given and have no effect. */
   readonly idleFlags: readonly string[];
   readonly warnings: readonly string[];
-}
-
-export interface FlagSources {
-  readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The default data folder is `<name>.<this>`. */
-  readonly dataDirSuffix: string;
+  /** The file that said all this; undefined = flags and the environment did. */
+  readonly configFile: string | undefined;
 }
 
 const AUTH_TOKEN_TTL_DEFAULT_SECONDS = 300;
@@ -36,90 +31,28 @@ const QUOTA_BYTES_WISE = 8 * 1024 ** 3;
 /** etcd warns above this too. */
 const REQUEST_BYTES_WISE: number = 10 * 1024 * 1024;
 const HOUR_MS: number = 60 * 60 * 1000;
-const BY_NAME: ReadonlyMap<string, Flag> = new Map(FLAGS.map((flag) => [flag.name, flag]));
 
 /**
- * Reads flags in Go's syntax (`-x v`, `--x v`, `--x=v`, booleans as `--b` or `--b=false`) and the
- * environment (`ETCD_DATA_DIR`; a flag wins), as etcd does (F1).
+ * Reads what was said by flags, by the environment or by a configuration file, as etcd does (F1).
  * @throws FlagError with one line that says what is wrong
  */
 export function parseFlags(sources: FlagSources): ParsedFlags {
-  const warnings: string[] = [];
-  const given = new Map<string, string>();
-  readEnvironment(sources.environment, given, warnings);
-  const special = readArguments(sources.args, given, warnings);
-  if (special !== undefined) return { kind: special };
+  const collected = collectFlags(sources);
+  if (collected.kind !== "serve") return collected;
+  const { given, configFile, warnings } = collected;
   for (const [name, value] of given) checkFlag(flagNamed(name), value);
   const idleFlags = [...given.keys()].filter((name) => flagNamed(name).isIdle);
+  // In a file, as in etcd, the advertised URLs have their default whatever is listened on.
+  if (configFile === undefined) checkAdvertised(given);
   const options = toOptions(given, sources.dataDirSuffix, warnings);
-  return { kind: "serve", options, remarks: { idleFlags, warnings } };
+  return { kind: "serve", options, remarks: { idleFlags, warnings, configFile } };
 }
 
-function flagNamed(name: string): Flag {
-  const flag = BY_NAME.get(name);
-  if (flag !== undefined) return flag;
-  const near = nearest(name, BY_NAME.keys());
-  const hint = near === undefined ? "" : ` (did you mean -${near}?)`;
-  throw new FlagError(`flag provided but not defined: -${name}${hint}`);
-}
-
-function readEnvironment(
-  environment: FlagSources["environment"],
-  given: Map<string, string>,
-  warnings: string[],
-): void {
-  const variables = new Map(FLAGS.map((flag) => [variableOf(flag.name), flag]));
-  for (const [variable, value] of Object.entries(environment)) {
-    if (!variable.startsWith("ETCD_") || value === undefined) continue;
-    const flag = variables.get(variable);
-    if (flag === undefined) warnings.push(`unrecognized environment variable ${variable}`);
-    else if (value !== "") {
-      // A variable of the present name counts more than one of the older name.
-      if (flag.aliasOf !== undefined && environment[variableOf(flag.aliasOf)]) continue;
-      given.set(presentName(flag, warnings), value);
-    }
-  }
-}
-
-function variableOf(flagName: string): string {
-  return `ETCD_${flagName.toUpperCase().replaceAll("-", "_")}`;
-}
-
-function presentName({ name, aliasOf }: Flag, warnings: string[]): string {
-  if (aliasOf === undefined) return name;
-  warnings.push(`--${name} is an older name of --${aliasOf}`);
-  return aliasOf;
-}
-
-function readArguments(
-  args: readonly string[],
-  given: Map<string, string>,
-  warnings: string[],
-): "help" | "version" | undefined {
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] as string;
-    if (arg === "--") {
-      const extra = args[i + 1];
-      if (extra === undefined) return undefined;
-      throw new FlagError(`'${extra}' is not a valid flag`);
-    }
-    if (!/^-./.test(arg)) throw new FlagError(`'${arg}' is not a valid flag`);
-    const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg);
-    if (match === null) throw new FlagError(`bad flag syntax: ${arg}`);
-    const [, name, value] = match as unknown as [string, string, string | undefined];
-    if (name === "help" || name === "h") return "help";
-    if (name === "version") return "version";
-    const flag = flagNamed(name);
-    const present = presentName(flag, warnings);
-    if (value !== undefined) given.set(present, value);
-    else if (flag.kind.kind === "boolean") given.set(present, "true");
-    else {
-      const next = args[++i];
-      if (next === undefined) throw new FlagError(`flag needs an argument: -${name}`);
-      given.set(present, next);
-    }
-  }
-  return undefined;
+function checkAdvertised(given: ReadonlyMap<string, string>): void {
+  if (!given.has("listen-client-urls") || given.has("advertise-client-urls")) return;
+  throw new FlagError(
+    "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+  );
 }
 
 function toOptions(
@@ -131,11 +64,6 @@ function toOptions(
   const duration = (name: string): number => parseDurationMs(value(name)) ?? 0;
   const whole = (name: string): number => parseWhole(value(name), 0, Number.MAX_VALUE) ?? 0;
   checkTicks(whole("heartbeat-interval"), whole("election-timeout"));
-  if (given.has("listen-client-urls") && !given.has("advertise-client-urls")) {
-    throw new FlagError(
-      "--advertise-client-urls is required when --listen-client-urls is set explicitly",
-    );
-  }
   checkInitialCluster(given, value("name"));
   const isInMemory = parseBoolean(value("in-memory")) === true;
   const dataDir =
