@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { MethodFigures, ProcessFigures, TransportFigures } from "./api/metrics.ts";
 import { SERVICES } from "./api/proto/services.ts";
-import type { TransportCounters } from "./transport/counters.ts";
+import type { MethodCounters, TransportCounters } from "./transport/counters.ts";
 
 /** The process, as /metrics shows it. Where the system does not tell, a figure is 0. */
 export function processFigures(): ProcessFigures {
@@ -15,15 +15,25 @@ export function processFigures(): ProcessFigures {
   };
 }
 
-/** What all listeners together have counted. */
-export function transportFigures(listeners: readonly TransportCounters[]): TransportFigures {
+type MethodCounts = Pick<
+  MethodCounters,
+  "started" | "messagesReceived" | "messagesSent" | "handled"
+>;
+
+/** What all listeners together have counted, and the gateway, whose calls come through them. */
+export function transportFigures(
+  listeners: readonly { readonly counters: TransportCounters }[],
+  gateway: ReadonlyMap<string, MethodCounts>,
+): TransportFigures {
   const methods = new Map<string, MethodFigures>();
   let bytesReceived = 0;
   let bytesSent = 0;
-  for (const listener of listeners) {
-    bytesReceived += listener.bytesReceived;
-    bytesSent += listener.bytesSent;
-    for (const [path, counted] of listener.methods) {
+  for (const { counters } of listeners) {
+    bytesReceived += counters.bytesReceived;
+    bytesSent += counters.bytesSent;
+  }
+  for (const counts of [...listeners.map((listener) => listener.counters.methods), gateway]) {
+    for (const [path, counted] of counts) {
       const { started, messagesReceived, messagesSent } = counted;
       const before = methods.get(path);
       methods.set(path, {

@@ -219,6 +219,9 @@ describe("what flags mean", () => {
     expect(initialAdvertisePeerUrls).toEqual(["http://localhost:2380"]);
     expect(rest).toEqual({
       auth: { token: "simple", tokenTtlMs: 300_000, bcryptCost: 10 },
+      corsOrigins: ["*"],
+      enableGrpcGateway: true,
+      hostWhitelist: ["*"],
       name: "default",
       dataDir: "default.vedette",
       advertiseClientUrls: [],

@@ -97,6 +97,9 @@ function toOptions(
       value("auto-compaction-retention"),
     ),
     tls: parseTlsFlags(value),
+    corsOrigins: names(value("cors")),
+    hostWhitelist: names(value("host-whitelist")),
+    enableGrpcGateway: parseBoolean(value("enable-grpc-gateway")) === true,
     auth: {
       token: value("auth-token"),
       tokenTtlMs: (whole("auth-token-ttl") || AUTH_TOKEN_TTL_DEFAULT_SECONDS) * 1000,
@@ -117,6 +120,14 @@ function listenUrls(name: string, value: (name: string) => string): ListenUrl[] 
 function advertisedUrls(name: string, value: (name: string) => string): string[] {
   const text = value(name) || flagNamed(name).preset;
   return text === "" ? [] : parseAdvertisedUrls(name, text);
+}
+
+/** The members of a list with commas. */
+function names(list: string): string[] {
+  return list
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 function checkTicks(heartbeatMs: number, electionMs: number): void {

@@ -102,9 +102,6 @@ export const IDLE_FLAGS: readonly Flag[] = [
   idle("socket-reuse-address", BOOLEAN, "false"),
 
   // Browsers.
-  idle("cors", TEXT, "*"),
-  idle("host-whitelist", TEXT, "*"),
-  idle("enable-grpc-gateway", BOOLEAN, "true"),
 
   // Logs.
   idle("logger", oneOf("zap"), "zap"),

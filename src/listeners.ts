@@ -1,5 +1,5 @@
 import { lstatSync, unlinkSync } from "node:fs";
-import type { HttpHandler, MethodTable } from "./api/call.ts";
+import type { HttpFront, HttpHandler, MethodTable } from "./api/call.ts";
 import { REQUEST_OVERHEAD_BYTES } from "./base/limits.ts";
 import type { DeliveryLatency } from "./delivery-latency.ts";
 import type { ListenUrl } from "./listen-url.ts";
@@ -19,6 +19,8 @@ export interface Served {
   readonly options: ServerOptions;
   readonly methods: MethodTable;
   readonly http: HttpHandler;
+  /** The JSON gateway; absent where there is none. */
+  readonly front?: HttpFront | undefined;
   readonly delivery: DeliveryLatency;
   /** For the URLs that ask for it. */
   readonly tls: TlsAcceptor | undefined;
@@ -58,11 +60,12 @@ function byAddress(urls: readonly ListenUrl[]): ListenUrl[][] {
 }
 
 function newListener(group: readonly ListenUrl[], served: Served): Listener {
-  const { options, methods, http, delivery, tls } = served;
+  const { options, methods, http, front, delivery, tls } = served;
   return new Listener({
     deliveryTimes: delivery,
     methods,
     http,
+    front,
     maxMessageBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
     maxConcurrentStreams: options.maxConcurrentStreams,
     keepaliveMinTimeMs: options.keepaliveMinTimeMs,

@@ -26,6 +26,11 @@ export interface ServerOptions {
   readonly watchProgressNotifyIntervalMs: number;
   readonly autoCompaction: AutoCompactionOptions;
   readonly tls: TlsFlags;
+  /** Origins of browsers' pages that may ask over HTTP; `*` = all (G10). */
+  readonly corsOrigins: readonly string[];
+  /** Names that HTTP without TLS may call this server by; `*` = any (G11). */
+  readonly hostWhitelist: readonly string[];
+  readonly enableGrpcGateway: boolean;
   readonly auth: AuthOptions;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;

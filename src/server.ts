@@ -1,5 +1,6 @@
 import type { HttpHandler, MethodTable } from "./api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
+import type { Gateway } from "./api/gateway/gateway.ts";
 import { httpHandler } from "./api/http.ts";
 import { LEASE_TTL_BUCKETS } from "./api/lease.ts";
 import type { MetricsSources } from "./api/metrics.ts";
@@ -18,6 +19,7 @@ import {
   WATCHERS_PER_STREAM_MAX,
   WATCHERS_TOTAL_MAX,
 } from "./base/limits.ts";
+import { clientHttp, openGateway } from "./client-http.ts";
 import { DeliveryLatency } from "./delivery-latency.ts";
 import { processFigures, transportFigures } from "./figures.ts";
 import { type Front, listenAt } from "./listeners.ts";
@@ -95,10 +97,11 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   };
   try {
     auth = openAuth(options.auth, opened);
-    const { methods, http } = answers(options, { ...opened, auth }, hooks, clients);
+    const { methods, pages, gateway } = answers(options, { ...opened, auth }, hooks, clients);
     const tls = openTls(options, log);
-    const served = { options, methods, http, delivery: hooks.delivery, tls };
-    await listenAt(options.listenClientUrls, clients, served);
+    const served = { options, http: pages, delivery: hooks.delivery, tls };
+    const http = clientHttp(options, pages, gateway);
+    await listenAt(options.listenClientUrls, clients, { ...served, ...http, methods });
     await listenAt(options.listenMetricsUrls, metrics, { ...served, methods: new Map() });
   } catch (error) {
     await close();
@@ -131,7 +134,7 @@ function answers(
   { replica, hub, machine, leases, identity, auth }: OpenedReplica & { readonly auth: OpenedAuth },
   { logSync, delivery }: Hooks,
   clients: Front,
-): { methods: MethodTable; http: HttpHandler } {
+): { methods: MethodTable; pages: HttpHandler; gateway: Gateway } {
   const { advertiseClientUrls } = options;
   const member = {
     ...identity,
@@ -163,6 +166,7 @@ function answers(
     },
     auth: auth.sources,
   });
+  const gateway = openGateway(options, methods);
   const figures: MetricsSources = {
     memberId: identity.memberId,
     replica,
@@ -174,10 +178,10 @@ function answers(
     watchDelivery: delivery.histogram,
     leases,
     leaseTtls,
-    transport: () => transportFigures(clients.listeners.map((listener) => listener.counters)),
+    transport: () => transportFigures(clients.listeners, gateway.counts),
     process: processFigures,
   };
-  return { methods, http: httpHandler(figures, watchers, auth.gate) };
+  return { methods, pages: httpHandler(figures, watchers, auth.gate), gateway };
 }
 
 async function openDisk(dataDir: string | undefined): Promise<Disk> {

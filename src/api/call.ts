@@ -24,6 +24,11 @@ export interface UnaryCall extends CallInfo {
    * change by whoever has waited since. Absent where nobody judges.
    */
   recheck?(): EtcdError | undefined;
+  /**
+   * Calls `fire` once when the client leaves, its deadline passes or the connection breaks before
+   * the answer. Absent where nobody leaves.
+   */
+  whenCancelled?(fire: () => void): void;
   /** `message` is the encoded response, copied before this returns. */
   reply(message: Uint8Array): void;
   fail(code: GrpcCode, message: string): void;
@@ -71,6 +76,50 @@ export type Method =
 
 /** All RPCs by path, for example `/etcdserverpb.KV/Put`. */
 export type MethodTable = ReadonlyMap<string, Method>;
+
+/**
+ * One HTTP request that is not gRPC and its answer, as whoever takes both in pieces sees them. Once
+ * it is finished, or after `cancelled`, all of it is void.
+ */
+export interface HttpExchange extends CallInfo {
+  readonly method: string;
+  /** Path and query as sent. */
+  readonly target: string;
+  /** Whether the client came over TLS. */
+  readonly isSecure: boolean;
+  /** Begins the answer; what follows is the body, in pieces. Names in lower case. */
+  start(status: number, headers: Readonly<Record<string, string>>): void;
+  /** Sends a piece: always taken; `writable` says whether the client keeps up. */
+  write(piece: string): void;
+  /** False while pieces wait for the client; `drained` follows when it turns true. */
+  readonly writable: boolean;
+  /** Ends the answer, which has begun. What is left of the request is not read. */
+  finish(): void;
+  /** Stops or starts the delivery of the request's body: back-pressure towards the client. */
+  pauseBody(paused: boolean): void;
+}
+
+/** Who takes the body of a request in pieces. */
+export interface HttpBodyReader {
+  /** A piece of the body, borrowed until this returns. */
+  body(bytes: Uint8Array): void;
+  /** The body is whole. */
+  ended(): void;
+  /** The client left, or the connection broke. The last call. */
+  cancelled(): void;
+  drained(): void;
+  /** Bytes of the request that are kept at present, for the connection's account. */
+  readonly heldBytes: number;
+}
+
+/**
+ * Takes the requests that it wants in pieces; all others go to the `HttpHandler`. `begin` may
+ * answer at once.
+ */
+export interface HttpFront {
+  wants(target: string): boolean;
+  begin(exchange: HttpExchange): HttpBodyReader;
+}
 
 /** An HTTP request that is not gRPC, over HTTP/1.1 or HTTP/2. */
 export interface HttpRequest {

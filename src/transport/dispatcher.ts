@@ -1,10 +1,11 @@
-import type { HttpHandler } from "../api/call.ts";
+import type { HttpFront, HttpHandler } from "../api/call.ts";
 import { GrpcCode } from "../base/errors.ts";
 import { parseGrpcTimeout } from "../base/grpc-timeout.ts";
 import { grpcTrailersOnly } from "./header-block.ts";
 import { headerOf } from "./http2/request-head.ts";
 import type { Stream, StreamConsumer, StreamHost } from "./http2/stream.ts";
 import type { ServedMethod, ServedMethods } from "./method-table.ts";
+import { PiecewiseExchange } from "./piecewise-exchange.ts";
 import { PlainExchange } from "./plain-exchange.ts";
 import { StreamExchange, type StreamMethod } from "./stream-exchange.ts";
 import {
@@ -16,13 +17,20 @@ import {
 
 const GRPC_CONTENT_TYPE = "application/grpc";
 
+/** Who answers what is not gRPC. */
+export interface HttpAnswers {
+  readonly handler: HttpHandler;
+  /** Asked first, when there is one. */
+  readonly front: HttpFront | undefined;
+}
+
 /** Decides by a request's head what it is, and refuses the calls that cannot be served. */
 export class Dispatcher {
   readonly #methods: ServedMethods;
-  readonly #http: HttpHandler;
+  readonly #http: HttpAnswers;
   readonly #context: CallContext;
 
-  constructor(methods: ServedMethods, http: HttpHandler, context: CallContext) {
+  constructor(methods: ServedMethods, http: HttpAnswers, context: CallContext) {
     this.#methods = methods;
     this.#http = http;
     this.#context = context;
@@ -31,9 +39,7 @@ export class Dispatcher {
   /** The consumer of a new stream; undefined when the stream has been answered. */
   open(host: StreamHost, stream: Stream): StreamConsumer | undefined {
     const { head } = stream;
-    if (!isGrpc(head.contentType)) {
-      return new PlainExchange(host, stream, this.#http, this.#context.messageBytesMax);
-    }
+    if (!isGrpc(head.contentType)) return this.#openHttp(host, stream);
     const timeout = headerOf(head, "grpc-timeout");
     const timeoutMs = timeout === undefined ? undefined : parseGrpcTimeout(timeout);
     if (typeof timeoutMs === "string") {
@@ -60,6 +66,16 @@ export class Dispatcher {
       return refuse(host, stream, grpcTrailersOnly(GrpcCode.deadlineExceeded, DEADLINE_TEXT));
     }
     return this.#call(host, stream, served, timeoutMs);
+  }
+
+  #openHttp(host: StreamHost, stream: Stream): StreamConsumer {
+    const { front, handler } = this.#http;
+    if (front?.wants(stream.head.path) !== true) {
+      return new PlainExchange(host, stream, handler, this.#context.messageBytesMax);
+    }
+    const exchange = new PiecewiseExchange(host, stream);
+    exchange.run(front);
+    return exchange;
   }
 
   #call(

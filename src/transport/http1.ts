@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { HttpHandler, HttpResponse } from "../api/call.ts";
+import type { HttpFront, HttpHandler, HttpResponse } from "../api/call.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { Deadline, type DeadlineQueue } from "./deadline-queue.ts";
+import { Http1Exchange, type Http1Side } from "./http1-exchange.ts";
 import { NOT_SECURE, type Security } from "./http2/stream.ts";
 
 /** How long one HTTP/1.1 request may take to arrive, a wait for its first byte included. */
@@ -11,6 +12,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 export interface Http1Options {
   readonly handler: HttpHandler;
+  /** Is asked first; nobody when undefined. */
+  readonly front: HttpFront | undefined;
   /** Larger bodies are answered with 413. */
   readonly bodyBytesMax: number;
   readonly deadlines: DeadlineQueue;
@@ -37,6 +40,8 @@ export class Http1Server {
   constructor(options: Http1Options) {
     this.#options = options;
     this.#server = createServer((request, response) => this.#serve(request, response));
+    // How long a socket may lie idle is for our deadlines alone to say.
+    this.#server.keepAliveTimeout = 0;
     this.#server.on("clientError", refuseMalformed);
   }
 
@@ -74,6 +79,35 @@ export class Http1Server {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const session = this.#sessions.get(request.socket);
+    response.on("finish", () => {
+      if (session === undefined || session.socket.destroyed) return;
+      session.isAnswering = false;
+      this.#await(session);
+    });
+    const { front } = this.#options;
+    if (front?.wants(request.url ?? "") === true) {
+      const side = this.#side(session, request.socket);
+      new Http1Exchange(request, response, side).run(front);
+    } else this.#collect(request, response, session);
+  }
+
+  #side(session: Session | undefined, socket: Socket): Http1Side {
+    return {
+      security: session?.security ?? NOT_SECURE,
+      peer: `${socket.remoteAddress ?? "unix"}:${socket.remotePort ?? 0}`,
+      isStopping: () => this.#isStopping,
+      answering: () => this.#answering(session),
+    };
+  }
+
+  #answering(session: Session | undefined): void {
+    if (session === undefined) return;
+    this.#options.deadlines.clear(session.deadline);
+    session.isAnswering = true;
+  }
+
+  /** Reads the whole body, then has it answered in one piece. */
+  #collect(request: IncomingMessage, response: ServerResponse, session: Session | undefined): void {
     const body = new ByteQueue();
     let isTooLarge = false;
     request.on("data", (piece: Buffer) => {
@@ -83,16 +117,8 @@ export class Http1Server {
     });
     request.on("end", () => {
       if (isTooLarge) return;
-      if (session !== undefined) {
-        this.#options.deadlines.clear(session.deadline);
-        session.isAnswering = true;
-      }
+      this.#answering(session);
       this.#handle(request, response, body.view(), session?.security ?? NOT_SECURE);
-    });
-    response.on("finish", () => {
-      if (session === undefined || session.socket.destroyed) return;
-      session.isAnswering = false;
-      this.#await(session);
     });
   }
 

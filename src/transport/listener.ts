@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
-import type { HttpHandler, MethodTable } from "../api/call.ts";
+import type { HttpFront, HttpHandler, MethodTable } from "../api/call.ts";
 import type { DeliveryTimes } from "../base/delivery-times.ts";
 import type { Clock, Timers } from "../base/outside.ts";
 import type { TransportCounters } from "./counters.ts";
@@ -21,6 +21,8 @@ export interface ListenerOptions {
   readonly methods: MethodTable;
   /** Answers all that is not gRPC, over HTTP/1.1 and HTTP/2. */
   readonly http: HttpHandler;
+  /** Is asked first, and takes its requests in pieces; nobody when absent. */
+  readonly front?: HttpFront | undefined;
   /** Longest request message and HTTP body, bytes (T4). */
   readonly maxMessageBytes: number;
   /** Streams that one connection may have open (T2). */
@@ -89,9 +91,10 @@ export class Listener {
     const deadlines = new DeadlineQueue(clock, timers);
     this.#deadlines = deadlines;
     const callContext = { messageBytesMax: maxMessageBytes, deadlines };
-    const dispatcher = new Dispatcher(methods, options.http, callContext);
+    const answers = { handler: options.http, front: options.front };
+    const dispatcher = new Dispatcher(methods, answers, callContext);
     this.#http1 = new Http1Server({
-      handler: options.http,
+      ...answers,
       bodyBytesMax: maxMessageBytes,
       deadlines,
       nowMs: () => clock.monotonicMs(),

@@ -8,6 +8,8 @@ export interface RequestHead {
   readonly method: string;
   /** `:path`, or `:authority` of a CONNECT. */
   readonly path: string;
+  /** `:authority`; undefined when absent. */
+  readonly authority?: string | undefined;
   /** Empty when absent. */
   readonly contentType: string;
   /** Bytes that DATA must bring; -1 when the client did not say. */
@@ -49,14 +51,13 @@ export function parseRequestHead(fields: HeaderFields): RequestHead | MalformedH
   else if (scheme === undefined) return { malformed: "no :scheme" };
   if (method === undefined || method === "") return { malformed: "no :method" };
   if (path === undefined || path === "") return { malformed: "no :path" };
-  return parseRegularFields(fields, at, method, path);
+  return parseRegularFields(fields, at, { method, path, authority });
 }
 
 function parseRegularFields(
   fields: HeaderFields,
   start: number,
-  method: string,
-  path: string,
+  pseudo: Pick<RequestHead, "method" | "path" | "authority">,
 ): RequestHead | MalformedHead {
   const { names, values } = fields;
   let contentType = "";
@@ -75,7 +76,7 @@ function parseRegularFields(
       contentLength = length;
     }
   }
-  return { method, path, contentType, contentLength, names, values };
+  return { ...pseudo, contentType, contentLength, names, values };
 }
 
 /** Checks the fields of a trailer section; undefined when all is well. */
