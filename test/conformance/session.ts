@@ -24,6 +24,8 @@ import { type Message, decodeMessage, encodeMessage } from "../support/wire-code
  *     raw PATH HEX                      a unary call with these bytes
  *     http GET /path                    status, content type and body over HTTP/1.1
  *     MemberRemove ID:ADDED             MEMBER is the server's own id, ADDED that of MemberAdd
+ *     login NAME PASSWORD               authenticates; what is done `as NAME` shows the token
+ *     as NAME COMMAND                   the same command as this user
  *     restart                           stops the server by SIGTERM and starts it on its data again
  */
 export class Session {
@@ -31,6 +33,7 @@ export class Session {
   #server: TestServer;
   #client: RpcClient;
   readonly #streams = new Map<string, WatchStream>();
+  readonly #tokens = new Map<string, string>();
   #names: [pattern: RegExp, name: string][] = [];
   readonly #idsByName = new Map<string, string>();
   /** The ids that every header must carry, once seen. */
@@ -101,6 +104,10 @@ export class Session {
         const answer = await this.#client.raw(words[0] ?? "", Buffer.from(words[1] ?? "", "hex"));
         return answer.code === 0 ? "ok" : `error ${answer.code} ${answer.text}`;
       }
+      case "login":
+        return this.#login(words[0] ?? "", words[1] ?? "");
+      case "as":
+        return this.#as(words[0] ?? "", rest.slice(words[0]?.length).trim());
       case "http":
         return this.#http(words[0] ?? "GET", words[1] ?? "/");
       case "restart":
@@ -109,6 +116,22 @@ export class Session {
       default:
         return this.#unary(verb, rest);
     }
+  }
+
+  async #login(name: string, password: string): Promise<string> {
+    const { code, text, message } = await this.#client.call("Authenticate", { name, password });
+    if (message === undefined) return `error ${code} ${text}`;
+    this.#checkHeader("Authenticate", message);
+    const token = String(message["token"]);
+    this.#tokens.set(name, token);
+    return /^[a-zA-Z]{16}\.\d+$/.test(token) ? "ok" : token;
+  }
+
+  async #as(name: string, command: string): Promise<string> {
+    this.#client.token = this.#tokens.get(name) ?? name;
+    const answer = await this.run(command);
+    this.#client.token = undefined;
+    return answer;
   }
 
   async #unary(method: string, text: string): Promise<string> {

@@ -38,6 +38,8 @@ const WATCH_TIMEOUT_MS = 5_000;
 /** A client of any etcd v3 server over grpc-js, with the tests' own codec. */
 export class RpcClient {
   readonly #client: grpc.Client;
+  /** What calls from now on show of who asks. */
+  token: string | undefined;
 
   constructor(endpoint: string) {
     this.#client = new grpc.Client(endpoint, grpc.credentials.createInsecure(), {
@@ -70,6 +72,7 @@ export class RpcClient {
         (request: Buffer) => request,
         (response: Buffer) => response,
         bytes,
+        this.#metadata(),
         { deadline },
         (error, response) => {
           resolve(
@@ -88,7 +91,7 @@ export class RpcClient {
         "/etcdserverpb.Watch/Watch",
         (request: Message) => encodeMessage("WatchRequest", request),
         (bytes: Buffer) => decodeMessage("WatchResponse", bytes),
-        new grpc.Metadata(),
+        this.#metadata(),
       ),
     );
   }
@@ -104,7 +107,7 @@ export class RpcClient {
         path,
         (bytes: Buffer) => bytes,
         (bytes: Buffer) => bytes,
-        new grpc.Metadata(),
+        this.#metadata(),
         { deadline: Date.now() + CALL_TIMEOUT_MS },
       );
       call.on("data", (bytes: Buffer) => all.push(bytes));
@@ -124,6 +127,7 @@ export class RpcClient {
         (bytes: Buffer) => bytes,
         (bytes: Buffer) => bytes,
         request,
+        this.#metadata(),
         { deadline: Date.now() + CALL_TIMEOUT_MS },
       );
       call.on("data", (bytes: Buffer) => all.push(bytes));
@@ -134,6 +138,12 @@ export class RpcClient {
 
   close(): void {
     this.#client.close();
+  }
+
+  #metadata(): grpc.Metadata {
+    const metadata = new grpc.Metadata();
+    if (this.token !== undefined) metadata.set("token", this.token);
+    return metadata;
   }
 }
 

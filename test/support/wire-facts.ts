@@ -99,6 +99,43 @@ WatcherClassTotals: ranges=1 []WatcherRange, options=2 []string, totals=3 Watche
 WatcherSummaryRequest: classes=1 int64
 WatcherSummaryResponse: header=1 ResponseHeader, streams=2 int64, totals=3 WatcherTotals,
   positions=4 []WatcherPositionTotals, class_count=5 int64, classes=6 []WatcherClassTotals
+UserAddOptions: no_password=1 bool
+Permission: permType=1 PermissionType, key=2 bytes, range_end=3 bytes
+AuthEnableRequest:
+AuthEnableResponse: header=1 ResponseHeader
+AuthDisableRequest:
+AuthDisableResponse: header=1 ResponseHeader
+AuthStatusRequest:
+AuthStatusResponse: header=1 ResponseHeader, enabled=2 bool, authRevision=3 uint64
+AuthenticateRequest: name=1 string, password=2 string
+AuthenticateResponse: header=1 ResponseHeader, token=2 string
+AuthUserAddRequest: name=1 string, password=2 string, options=3 UserAddOptions, hashedPassword=4
+  string
+AuthUserAddResponse: header=1 ResponseHeader
+AuthUserGetRequest: name=1 string
+AuthUserGetResponse: header=1 ResponseHeader, roles=2 []string
+AuthUserListRequest:
+AuthUserListResponse: header=1 ResponseHeader, users=2 []string
+AuthUserDeleteRequest: name=1 string
+AuthUserDeleteResponse: header=1 ResponseHeader
+AuthUserChangePasswordRequest: name=1 string, password=2 string, hashedPassword=3 string
+AuthUserChangePasswordResponse: header=1 ResponseHeader
+AuthUserGrantRoleRequest: user=1 string, role=2 string
+AuthUserGrantRoleResponse: header=1 ResponseHeader
+AuthUserRevokeRoleRequest: name=1 string, role=2 string
+AuthUserRevokeRoleResponse: header=1 ResponseHeader
+AuthRoleAddRequest: name=1 string
+AuthRoleAddResponse: header=1 ResponseHeader
+AuthRoleGetRequest: role=1 string
+AuthRoleGetResponse: header=1 ResponseHeader, perm=2 []Permission
+AuthRoleListRequest:
+AuthRoleListResponse: header=1 ResponseHeader, roles=2 []string
+AuthRoleDeleteRequest: role=1 string
+AuthRoleDeleteResponse: header=1 ResponseHeader
+AuthRoleGrantPermissionRequest: name=1 string, perm=2 Permission
+AuthRoleGrantPermissionResponse: header=1 ResponseHeader
+AuthRoleRevokePermissionRequest: role=1 string, key=2 bytes, range_end=3 bytes
+AuthRoleRevokePermissionResponse: header=1 ResponseHeader
 `;
 
 /** Enum values, `NAME=number`. */
@@ -111,6 +148,7 @@ CompareTarget: VERSION=0, CREATE=1, MOD=2, VALUE=3, LEASE=4
 FilterType: NOPUT=0, NODELETE=1
 AlarmType: NONE=0, NOSPACE=1, CORRUPT=2
 AlarmAction: GET=0, ACTIVATE=1, DEACTIVATE=2
+PermissionType: READ=0, WRITE=1, READWRITE=2
 ServingStatus: UNKNOWN=0, SERVING=1, NOT_SERVING=2, SERVICE_UNKNOWN=3
 `;
 
@@ -136,6 +174,23 @@ Defragment /etcdserverpb.Maintenance/Defragment DefragmentRequest DefragmentResp
 Hash /etcdserverpb.Maintenance/Hash HashRequest HashResponse
 HashKV /etcdserverpb.Maintenance/HashKV HashKVRequest HashKVResponse
 MoveLeader /etcdserverpb.Maintenance/MoveLeader MoveLeaderRequest MoveLeaderResponse
+AuthEnable /etcdserverpb.Auth/AuthEnable AuthEnableRequest AuthEnableResponse
+AuthDisable /etcdserverpb.Auth/AuthDisable AuthDisableRequest AuthDisableResponse
+AuthStatus /etcdserverpb.Auth/AuthStatus AuthStatusRequest AuthStatusResponse
+Authenticate /etcdserverpb.Auth/Authenticate AuthenticateRequest AuthenticateResponse
+UserAdd /etcdserverpb.Auth/UserAdd AuthUserAddRequest AuthUserAddResponse
+UserGet /etcdserverpb.Auth/UserGet AuthUserGetRequest AuthUserGetResponse
+UserList /etcdserverpb.Auth/UserList AuthUserListRequest AuthUserListResponse
+UserDelete /etcdserverpb.Auth/UserDelete AuthUserDeleteRequest AuthUserDeleteResponse
+UserChangePassword /etcdserverpb.Auth/UserChangePassword AuthUserChangePasswordRequest AuthUserChangePasswordResponse
+UserGrantRole /etcdserverpb.Auth/UserGrantRole AuthUserGrantRoleRequest AuthUserGrantRoleResponse
+UserRevokeRole /etcdserverpb.Auth/UserRevokeRole AuthUserRevokeRoleRequest AuthUserRevokeRoleResponse
+RoleAdd /etcdserverpb.Auth/RoleAdd AuthRoleAddRequest AuthRoleAddResponse
+RoleGet /etcdserverpb.Auth/RoleGet AuthRoleGetRequest AuthRoleGetResponse
+RoleList /etcdserverpb.Auth/RoleList AuthRoleListRequest AuthRoleListResponse
+RoleDelete /etcdserverpb.Auth/RoleDelete AuthRoleDeleteRequest AuthRoleDeleteResponse
+RoleGrantPermission /etcdserverpb.Auth/RoleGrantPermission AuthRoleGrantPermissionRequest AuthRoleGrantPermissionResponse
+RoleRevokePermission /etcdserverpb.Auth/RoleRevokePermission AuthRoleRevokePermissionRequest AuthRoleRevokePermissionResponse
 HealthCheck /grpc.health.v1.Health/Check HealthCheckRequest HealthCheckResponse
 WatcherList /vedette.v1.Watchers/List WatcherListRequest WatcherListResponse
 WatcherCancel /vedette.v1.Watchers/Cancel WatcherCancelRequest WatcherCancelResponse
