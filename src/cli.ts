@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import { idText } from "./api/member-ids.ts";
 import { ETCD_VERSION } from "./api/version.ts";
 import { type ParsedFlags, parseFlags } from "./flags.ts";
+import type { Flag } from "./flag.ts";
 import { FLAGS } from "./flag-table.ts";
 import { FlagError } from "./flag-values.ts";
 import { type Logger, newLogger } from "./logger.ts";
 import { restore } from "./restore.ts";
 import { parseRestoreArguments, RESTORE_USAGE, restoredText } from "./restore-arguments.ts";
+import { notifyInit } from "./notify-init.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { parseTopArguments, runTop, TOP_USAGE } from "./top.ts";
 
@@ -99,8 +101,14 @@ async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" 
     process.exit(EXIT_BROKEN);
   });
   for (const warning of remarks.warnings) log.warn(warning);
+  if (remarks.configFile !== undefined) {
+    const text = "loaded server configuration, other configuration command line flags and ";
+    log.info(`${text}environment variables will be ignored if provided`, {
+      path: remarks.configFile,
+    });
+  }
   if (remarks.idleFlags.length > 0) {
-    log.info("flags without effect on a single member", { flags: remarks.idleFlags });
+    log.warn("flags without effect on a single member", { flags: remarks.idleFlags });
   }
   let server: RunningServer;
   try {
@@ -112,6 +120,7 @@ async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" 
   // First of all: whoever waits for the lines below may send a signal as soon as they are there.
   stopOnSignals(server, log);
   announce(server, options.name, log);
+  notifyInit(process.env["NOTIFY_SOCKET"], log);
   const error = await server.failed;
   log.error("stopping: the data folder cannot be written", { error: error.message });
   process.exit(EXIT_FAILED);
@@ -135,8 +144,11 @@ function announce(server: RunningServer, name: string, log: Logger): void {
   log.info("enabled capabilities for version", { "cluster-version": "3.7" });
   log.info("ready to serve client requests", { "data-dir": dataDir, pid: process.pid });
   for (const url of clientUrls) {
-    log.info("serving client traffic insecurely; this is strongly discouraged!", {
-      address: url.replace(/^[a-z]+:(\/\/)?/, ""),
+    const isSecure = /^(https|unixs):/i.test(url);
+    const how = isSecure ? "securely" : "insecurely; this is strongly discouraged!";
+    log.info(`serving client traffic ${how}`, {
+      traffic: "grpc+http",
+      address: url.replace(/^[a-z]+:(\/\/)?/i, ""),
     });
   }
   process.stdout.write(`vedette is serving ${clientUrls.join(", ")}, data in ${dataDir}\n`);
@@ -191,12 +203,43 @@ function versionText(): string {
 }
 
 function helpText(): string {
-  const lines = FLAGS.filter((flag) => flag.aliasOf === undefined).map(
-    (flag) => `  --${flag.name} '${flag.preset}'\n      ${flag.about}`,
-  );
-  const intro =
-    "Usage: vedette [flags]\n       vedette top [flags]\n" +
-    "       vedette restore FILE [flags]\n\n" +
-    "Every flag can be set as ETCD_NAME_OF_FLAG too. `vedette top --help` tells of top.\n";
-  return `${intro}\n${lines.join("\n")}\n`;
+  const present = FLAGS.filter((flag) => flag.aliasOf === undefined);
+  const used = present.filter((flag) => !flag.isIdle);
+  const idle = present.filter((flag) => flag.isIdle);
+  const older = FLAGS.filter((flag) => flag.aliasOf !== undefined);
+  return `Usage:
+
+  vedette [flags]
+    Start a server.
+
+  vedette top [flags]
+    Watch the watchers of a server; \`vedette top --help\` tells more.
+
+  vedette restore FILE [flags]
+    Make a data folder from a snapshot; \`vedette restore --help\` tells more.
+
+  vedette --version
+    Show the version of etcd that it stands for, and its own.
+
+  vedette -h | --help
+    Show this.
+
+  vedette --config-file
+    Path to a configuration file in etcd's form; other flags and the environment are ignored then.
+
+Every flag can be set as ETCD_NAME_OF_FLAG too.
+
+Flags:
+${used.map(describe).join("\n")}
+
+Without effect on a single member, and taken from start scripts that are made for an etcd:
+${idle.map(({ name, preset }) => `  --${name} '${preset}'`).join("\n")}
+
+Older names:
+${older.map(({ name, aliasOf }) => `  --${name}: --${aliasOf}`).join("\n")}
+`;
+}
+
+function describe({ name, preset, about }: Flag): string {
+  return `  --${name} '${preset}'\n    ${about}`;
 }

@@ -12,6 +12,8 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
+const CALLER = "vedette";
+
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** A logger that says nothing, for embedders and tests. */
@@ -37,7 +39,8 @@ export function newLogger({ level, format, outputs }: LogOptions): Logger {
   const lines = pino(
     {
       level: level === "panic" ? "fatal" : level,
-      base: null,
+      // Where the line comes from; of an etcd, a file and its line.
+      base: { caller: CALLER },
       messageKey: "msg",
       timestamp: () => `,"ts":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -52,8 +55,11 @@ export function newLogger({ level, format, outputs }: LogOptions): Logger {
   };
 }
 
+/** What goes to stderr; systemd's journal reads that of a service, and an etcd writes to it itself. */
+const STDERR_OUTPUTS: ReadonlySet<string> = new Set(["default", "stderr", "systemd/journal"]);
+
 function newStream(output: string, format: LogFormat): DestinationStream {
-  const isDefault = output === "default" || output === "stderr";
+  const isDefault = STDERR_OUTPUTS.has(output);
   const fd = isDefault ? 2 : output === "stdout" ? 1 : openSync(output, "a");
   const destination = pino.destination({ dest: fd, sync: true });
   return format === "console" || isatty(fd) ? { write: terminalWriter(destination) } : destination;
@@ -61,7 +67,8 @@ function newStream(output: string, format: LogFormat): DestinationStream {
 
 function terminalWriter(destination: DestinationStream): (line: string) => void {
   return (line) => {
-    const { level, ts, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    const all = JSON.parse(line) as Record<string, unknown>;
+    const { level, ts, caller: _, msg, ...fields } = all;
     const shown = Object.entries(fields).map(([name, value]) => ` ${name}=${show(value)}`);
     const time = String(ts).slice(11, 23);
     destination.write(`${time} ${String(level).padEnd(5)} ${String(msg)}${shown.join("")}\n`);

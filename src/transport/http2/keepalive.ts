@@ -22,7 +22,9 @@ export class Keepalive {
     this.lastReadMs = context.clock.monotonicMs();
   }
 
+  /** Without an interval or a time-out nobody is pinged, as in etcd. */
   start(): void {
+    if (this.#context.keepaliveIntervalMs <= 0 || this.#context.keepaliveTimeoutMs <= 0) return;
     const atMs = this.lastReadMs + this.#context.keepaliveIntervalMs;
     this.#context.deadlines.set(this.#deadline, atMs);
   }
