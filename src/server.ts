@@ -12,6 +12,7 @@ import {
   EVENT_LOG_BYTES_DEFAULT,
   REQUEST_OVERHEAD_BYTES,
   LEASE_TTL_SECONDS_MIN_DEFAULT,
+  RESERVE_BYTES_DEFAULT,
   RESIDENT_BYTES_DEFAULT,
   SEGMENT_BYTES_DEFAULT,
   WATCH_EVENTS_PER_STEP,
@@ -207,6 +208,7 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
     log: {
       segmentBytes: SEGMENT_BYTES_DEFAULT,
       residentBytes: RESIDENT_BYTES_DEFAULT,
+      reserveBytes: RESERVE_BYTES_DEFAULT,
       identity: { ...ids, name: options.name, secret: random64(realRandom) },
     },
     timers: realTimers,
@@ -225,6 +227,7 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
     clock: realClock,
     committed: (ms) => logSync.observe(ms / 1000),
     failed: fail,
+    diskIsFull: () => log.warn("the disk is full: raising the NOSPACE alarm"),
     rewriteFailed: (error) => log.warn("failed to rewrite log segments", { error: error.message }),
   });
 }

@@ -29,6 +29,11 @@ export const UNCOMMITTED_BYTES_MAX: number = 64 * MiB;
 /** A log segment is sealed once it is at least this long. */
 export const SEGMENT_BYTES_DEFAULT: number = 64 * MiB;
 /**
+ * Room on the disk kept for when it is full, as far as the log is as large: for tombstones and for
+ * what a compaction writes before it takes away.
+ */
+export const RESERVE_BYTES_DEFAULT: number = 16 * MiB;
+/**
  * Messages (or unknown groups) inside one another; deeper ones are refused. The default of most
  * protobuf implementations: Go's 10,000 would be half of our stack.
  */

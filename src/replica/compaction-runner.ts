@@ -1,6 +1,7 @@
 import type { Timers } from "../base/outside.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import type { Location, RecordView } from "../storage/record.ts";
 import type { Rewrite } from "../storage/rewrite.ts";
 
 export interface CompactionRunnerOptions {
@@ -15,6 +16,9 @@ export interface CompactionRunnerOptions {
   readonly rewriteFailed: (error: Error) => void;
 }
 
+/** The failure is that of the disk; the log is whole then, only larger than it need be. */
+export type Defragmented = (failure: Error | undefined) => void;
+
 /** Keys and versions that one slice looks at: about a millisecond of work. */
 const VERSIONS_PER_SLICE = 2000;
 /** Records that one slice of a rewrite copies or moves. */
@@ -27,6 +31,11 @@ const RECORDS_PER_SLICE = 1000;
 export class CompactionRunner {
   readonly #options: CompactionRunnerOptions;
   #rewrite: Rewrite | undefined;
+  /** Who waits for all segments to be rewritten that can be. */
+  #defragmenting: Defragmented[] = [];
+  /** The number below which they are; undefined until the log has been rolled for that. */
+  #thoroughBelow: number | undefined;
+  #isRolling = false;
   #scheduled = false;
   #stopped = false;
 
@@ -43,6 +52,12 @@ export class CompactionRunner {
     });
   }
 
+  /** Rewrites every file that holds anything unneeded, after removals under way (M30). */
+  defragment(done: Defragmented): void {
+    this.#defragmenting.push(done);
+    this.start();
+  }
+
   stop(): void {
     this.#stopped = true;
   }
@@ -55,8 +70,16 @@ export class CompactionRunner {
       this.start();
       return;
     }
+    if (this.#isRolling) return;
+    if (this.#defragmenting.length > 0 && this.#thoroughBelow === undefined) {
+      this.#roll();
+      return;
+    }
     this.#rewrite ??= this.#startRewrite();
-    if (this.#rewrite === undefined) return;
+    if (this.#rewrite === undefined) {
+      this.#defragmented(undefined);
+      return;
+    }
     const progress = this.#rewrite.step(RECORDS_PER_SLICE);
     if (progress === "waiting") return;
     if (progress === "more") {
@@ -66,15 +89,34 @@ export class CompactionRunner {
     const { failure } = this.#rewrite;
     this.#rewrite = undefined;
     if (failure === undefined) this.start();
-    else this.#options.rewriteFailed(failure);
+    else {
+      this.#defragmented(failure);
+      this.#options.rewriteFailed(failure);
+    }
+  }
+
+  #roll(): void {
+    this.#isRolling = true;
+    this.#options.log.roll((below) => {
+      this.#isRolling = false;
+      this.#thoroughBelow = below;
+      this.start();
+    });
+  }
+
+  #defragmented(failure: Error | undefined): void {
+    if (this.#thoroughBelow === undefined) return;
+    this.#thoroughBelow = undefined;
+    for (const done of this.#defragmenting.splice(0)) done(failure);
   }
 
   #startRewrite(): Rewrite | undefined {
     const { store, log } = this.#options;
-    return log.startRewrite({
-      keep: (record) => store.isLive(record),
-      moved: (record, to) => store.moved(record, to),
-      wake: () => this.start(),
-    });
+    const callbacks = {
+      keep: (record: RecordView): boolean => store.isLive(record),
+      moved: (record: RecordView, to: Location): void => store.moved(record, to),
+      wake: (): void => this.start(),
+    };
+    return log.startRewrite(callbacks, this.#thoroughBelow);
   }
 }

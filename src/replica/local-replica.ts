@@ -16,9 +16,11 @@ import type {
 } from "../machine/result.ts";
 import type { Change } from "../mvcc/change.ts";
 import type { MvccStore } from "../mvcc/store.ts";
+import { isDiskFull } from "../storage/disk.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import { CompactionRunner } from "./compaction-runner.ts";
+import { FullDisk } from "./full-disk.ts";
 import { HashRunner } from "./hash-runner.ts";
 import type { HashKvResult, ReadView, Replica, ReplicaStatus } from "./replica.ts";
 import type { SnapshotMember } from "./etcd-buckets.ts";
@@ -32,6 +34,8 @@ export interface ReplicaSurroundings {
   readonly committed: (ms: number) => void;
   /** The disk failed: nothing more may be promised, the process has to end. */
   readonly failed: (error: Error) => void;
+  /** The disk is full: NOSPACE was raised for it. */
+  readonly diskIsFull?: () => void;
   /** A rewrite of the log's files failed: worth a line in the log, no more. */
   readonly rewriteFailed: (error: Error) => void;
 }
@@ -42,6 +46,9 @@ export interface LocalReplicaOptions extends ReplicaSurroundings {
   readonly machine: Machine;
   readonly hub: WatchHub;
 }
+
+/** A rewrite that found no room is tried once more when the reserve has been given up. */
+const REWRITE_RETRY_MS = 1000;
 
 type Done = (outcome: Outcome<CommandResult>) => void;
 
@@ -72,9 +79,11 @@ export class LocalReplica implements Replica {
   readonly #clock: Clock;
   readonly #committed: (ms: number) => void;
   readonly #failed: (error: Error) => void;
+  readonly #diskIsFull: () => void;
   readonly #compaction: CompactionRunner;
   readonly #hashes: HashRunner;
   readonly #snapshots: SnapshotRunner;
+  readonly #fullDisk: FullDisk;
   #group: Group = newGroup();
   #view: ReadView;
   #alarms: readonly Alarm[];
@@ -95,6 +104,7 @@ export class LocalReplica implements Replica {
     this.#clock = options.clock;
     this.#committed = options.committed;
     this.#failed = options.failed;
+    this.#diskIsFull = options.diskIsFull ?? ((): void => {});
     this.#view = { revision: options.store.head, compacted: options.store.compacted };
     this.#alarms = options.machine.alarms;
     this.#members = options.machine.members;
@@ -109,7 +119,15 @@ export class LocalReplica implements Replica {
       mayRemove: () =>
         this.#store.compacted === this.#view.compacted && !this.#snapshots.holdsRemoval,
       removed: () => this.#removed(),
-      rewriteFailed: options.rewriteFailed,
+      rewriteFailed: (error) => {
+        options.rewriteFailed(error);
+        if (isDiskFull(error)) this.#rewriteNeedsRoom();
+      },
+    });
+    this.#fullDisk = new FullDisk({
+      log: options.log,
+      timers: options.timers,
+      raise: () => this.#raiseNoSpace(),
     });
     // The removal of a compaction is done once more after a restart.
     this.#compaction.start();
@@ -174,6 +192,18 @@ export class LocalReplica implements Replica {
     return this.#machine.readTxn(command, this.#view);
   }
 
+  defragment(done: (refusal: EtcdError | undefined) => void): void {
+    this.#compaction.defragment((failure) => {
+      if (failure === undefined) done(undefined);
+      else done(new EtcdError(isDiskFull(failure) ? "noSpace" : "unhealthy"));
+    });
+  }
+
+  /** The log found no room on the disk. */
+  diskFull(): void {
+    this.#fullDisk.noted();
+  }
+
   hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void {
     this.#hashes.hash(revision, this.#view, done);
   }
@@ -198,6 +228,7 @@ export class LocalReplica implements Replica {
   stop(done: () => void): void {
     this.#stopped = true;
     this.#compaction.stop();
+    this.#fullDisk.stop();
     this.#whenIdle.push(done);
     this.#scheduleCommit();
   }
@@ -246,6 +277,7 @@ export class LocalReplica implements Replica {
   #release(group: Group, view: ReadView): void {
     const { compacted } = this.#view;
     this.#view = view;
+    if (!this.#isNoSpace(this.#machine.alarms)) this.#fullDisk.lifted();
     this.#hub.commit(group.revisions);
     if (view.compacted > compacted) {
       this.#hub.compact(toRevision(view.compacted));
@@ -260,6 +292,25 @@ export class LocalReplica implements Replica {
       assert(done !== undefined && outcome !== undefined, "every command has its outcome");
       done(outcome);
     }
+  }
+
+  #isNoSpace(alarms: readonly Alarm[]): boolean {
+    const { memberId } = this.#log.identity;
+    return alarms.some((one) => one.alarm === "nospace" && one.memberId === memberId);
+  }
+
+  #raiseNoSpace(): void {
+    if (this.#isNoSpace(this.#machine.alarms)) return;
+    this.#diskIsFull();
+    const { memberId } = this.#log.identity;
+    this.propose({ kind: "alarm", action: "activate", memberId, alarm: "nospace" }, () => {});
+  }
+
+  /** The reserve, given up, may be room enough for what the rewrite makes before it takes away. */
+  #rewriteNeedsRoom(): void {
+    if (this.#log.isReserveGivenUp) return;
+    this.#log.giveUpReserve();
+    this.#timers.after(REWRITE_RETRY_MS, () => this.#compaction.start());
   }
 
   /** The removal is through: its answers leave with the group that makes its mark durable (K61). */

@@ -51,7 +51,9 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
   const openingLog = new OpeningLog();
   const store = new MvccStore(openingLog, { hashSeed: options.random.u32() });
   const openingLeases = new OpeningLeases();
-  const log = LogStore.open(options.disk, options.log, (record) => {
+  const opening: { replica?: LocalReplica } = {};
+  const diskFull = (): void => opening.replica?.diskFull();
+  const log = LogStore.open(options.disk, { ...options.log, diskFull }, (record) => {
     store.replay(record);
     openingLeases.replay(record);
   });
@@ -77,6 +79,7 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
     wantsPrevious: () => hub.wantsPrevious,
   });
   const replica = new LocalReplica({ ...options, log, store, machine, hub });
+  opening.replica = replica;
   const { clock, electionTimeoutMs } = options;
   const leases = new LeaseRunner({ book, replica, timers, clock, electionTimeoutMs });
   return { replica, machine, store, leases, book, hub, log, identity: log.identity };

@@ -1,3 +1,4 @@
+import type { EtcdError } from "../base/errors.ts";
 import type { Revision } from "../base/revision.ts";
 import type { Alarm } from "../machine/alarm-command.ts";
 import type { MemberRecord } from "../machine/member-command.ts";
@@ -65,6 +66,8 @@ export interface Replica {
    * snapshot can be read. Whoever is given it closes it.
    */
   snapshot(member: SnapshotMember, done: (snapshot: Snapshot) => void): void;
+  /** Gives the room back that nobody needs any more; readers and writers go on meanwhile (M30). */
+  defragment(done: (refusal: EtcdError | undefined) => void): void;
 
   readonly view: ReadView;
 

@@ -1,7 +1,8 @@
 import { assert } from "../base/assert.ts";
 import type { Revision } from "../base/revision.ts";
 import { createFolder, readFolder } from "./data-folder.ts";
-import type { Disk, DiskFile, Done } from "./disk.ts";
+import { type Disk, type DiskFile, type Done, isDiskFull } from "./disk.ts";
+import { DiskReserve } from "./disk-reserve.ts";
 import { FrameBuilder, type SealedFrame } from "./frame-builder.ts";
 import {
   MANIFEST_SLOT_BYTES,
@@ -24,6 +25,8 @@ import type { StoreIdentity } from "./store-identity.ts";
 /** Offsets fit a Location, and a frame that starts just below still has room of its own. */
 export const SEGMENT_BYTES_MAX: number = 128 * 1024 * 1024;
 const SLAB_BYTES_DEFAULT: number = 1024 * 1024;
+/** What the reserve of an empty store holds. */
+const RESERVE_BYTES_LEAST: number = 1024 * 1024;
 
 export interface LogStoreOptions {
   /** A segment takes no new frame once it is this long. */
@@ -32,6 +35,10 @@ export interface LogStoreOptions {
   readonly residentBytes: number;
   /** Memory is taken in pieces of this size; 1 MiB unless said otherwise. */
   readonly slabBytes?: number;
+  /** Room kept for a full disk, at most; 0 = none, as when it is left out. */
+  readonly reserveBytes?: number;
+  /** Told when the disk is full, again and again while it is. */
+  readonly diskFull?: () => void;
   /** Written when the folder is new; an existing folder keeps its own. */
   readonly identity?: StoreIdentity;
 }
@@ -44,7 +51,9 @@ export interface LogStoreOptions {
  *                                  one at a time; the next frame collects meanwhile
  *
  * An error of a write is final: this commit and all later ones report it, and nothing is written
- * again, because after a failed sync nobody knows what the disk holds.
+ * again, because after a failed sync nobody knows what the disk holds. But for a full disk: then
+ * the same bytes are written to the same place again, all of the frame, once the reserve has been
+ * given up and whenever `retry` says so; until then the commit is not done.
  */
 export class LogStore implements RecordLog {
   readonly identity: StoreIdentity;
@@ -56,6 +65,8 @@ export class LogStore implements RecordLog {
   readonly #builder: FrameBuilder;
   readonly #supply: SegmentSupply;
   readonly #manifest: ManifestFile;
+  readonly #reserve: DiskReserve;
+  readonly #tellDiskFull: () => void;
   readonly #written: Done = (error) => this.#frameWritten(error);
   #nextNumber: number;
   #durableFrame: number;
@@ -63,6 +74,11 @@ export class LogStore implements RecordLog {
   #frame: SealedFrame | undefined;
   #frameDone: Done | undefined;
   #isWriting = false;
+  /** The frame did not fit on the disk. */
+  #isStalled = false;
+  /** The next frame begins a segment. */
+  #rolls = false;
+  #rollDone: (() => void) | undefined;
   #rewrite: LogRewrite | undefined;
   #closed: "open" | "closing" | "closed" = "open";
   #closeDone: Done | undefined;
@@ -97,6 +113,7 @@ export class LogStore implements RecordLog {
     disk.syncFolderNow("log");
     disk.syncFolderNow("");
     store.#supply.tend();
+    store.#tendReserve();
     return store;
   }
 
@@ -124,7 +141,14 @@ export class LogStore implements RecordLog {
       nextFrame: () => this.#builder.nextFrame,
       updateManifest: (done) => this.#manifest.update(done),
       fail: (error) => this.#fail(error),
+      diskFull: () => this.giveUpReserve(),
       progressed: () => this.#progress(),
+    });
+    this.#tellDiskFull = options.diskFull ?? (() => undefined);
+    const reserveBytes = disk.preallocates ? (options.reserveBytes ?? 0) : 0;
+    this.#reserve = new DiskReserve(disk, reserveBytes, {
+      diskFull: () => this.giveUpReserve(),
+      progressed: () => this.#reserveProgressed(),
     });
     const slabBytes = options.slabBytes ?? SLAB_BYTES_DEFAULT;
     const from = { lastMain: recovered.lastMain, nextFrame: recovered.lastFrame + 1 };
@@ -174,6 +198,40 @@ export class LogStore implements RecordLog {
     return this.#supply.isDiskFull;
   }
 
+  /** A commit waits for room on the disk. */
+  get isStalled(): boolean {
+    return this.#isStalled || this.#supply.isStalled;
+  }
+
+  /** There may be room on the disk: what did not fit is written again. */
+  retry(): void {
+    this.#isStalled = false;
+    this.#supply.retry();
+    this.#progress();
+  }
+
+  /** Nobody waits for room any more: the commit under way fails, and the store with it. */
+  giveUpWaiting(): void {
+    if (!this.isStalled) return;
+    this.#fail(new StorageError("the disk is full", { file: this.#disk.place }));
+  }
+
+  /** The disk is full: what the reserve holds is for what must go on. */
+  giveUpReserve(): void {
+    this.#reserve.giveUp();
+    this.#tellDiskFull();
+  }
+
+  get isReserveGivenUp(): boolean {
+    return this.#reserve.isGivenUp;
+  }
+
+  /** There should be room again: the reserve is filled anew. */
+  restoreReserve(): void {
+    this.#reserve.restore();
+    this.#tendReserve();
+  }
+
   /** Bytes of all files of the store. */
   get bytesOnDisk(): number {
     let bytes = 2 * MANIFEST_SLOT_BYTES + (this.#supply.next?.allocatedEnd ?? 0);
@@ -218,14 +276,15 @@ export class LogStore implements RecordLog {
     }
     this.#frame = frame;
     this.#frameDone = done;
+    if (this.#rolls) this.#segmentForFrame();
     this.#writeFrame();
   }
 
   /**
-   * Begins to rewrite segments of which less than half is needed. Undefined when there are none, or
-   * a rewrite is under way.
+   * Begins to rewrite segments of which less than half is needed, or, of those with a number below
+   * `thoroughBelow`, less than all. Undefined when there are none, or a rewrite is under way.
    */
-  startRewrite(callbacks: RewriteCallbacks): Rewrite | undefined {
+  startRewrite(callbacks: RewriteCallbacks, thoroughBelow: number = 0): Rewrite | undefined {
     if (this.#rewrite?.isOver === false || this.#failure !== undefined) return undefined;
     if (this.#closed !== "open") return undefined;
     const rewrite = new LogRewrite(callbacks, {
@@ -237,10 +296,28 @@ export class LogStore implements RecordLog {
       updateManifest: (done) => this.#manifest.update(done),
       fail: (error) => this.#fail(error),
       progressed: () => this.#progress(),
+      thoroughBelow,
     });
     if (rewrite.isOver) return undefined;
     this.#rewrite = rewrite;
     return rewrite;
+  }
+
+  /**
+   * Ends the last segment, if it holds anything that is not needed, so that it can be rewritten.
+   * `done` follows, possibly before this returns, with the number below which all segments are.
+   */
+  roll(done: (below: number) => void): void {
+    assert(this.#rollDone === undefined, "a log rolls once at a time");
+    const { last } = this.#segments;
+    if (last.deadBytes === 0 || !last.listed) {
+      done(this.#nextNumber);
+      return;
+    }
+    this.#rolls = true;
+    this.#rollDone = (): void => done(this.#segments.last.number);
+    if (this.#builder.isEmpty) this.#segmentForFrame();
+    this.#progress();
   }
 
   /**
@@ -255,18 +332,21 @@ export class LogStore implements RecordLog {
     this.#closed = "closing";
     this.#closeDone = done;
     this.#supply.stop();
+    this.#reserve.stop();
     this.#rewrite?.abandon();
     this.#progress();
   }
 
   #segmentForFrame(): Segment {
     const last = this.#segments.last;
-    return last.end < this.#segmentBytes ? last : this.#supply.take();
+    if (last.end < this.#segmentBytes && !this.#rolls) return last;
+    this.#rolls = false;
+    return this.#supply.take();
   }
 
   #writeFrame(): void {
     const frame = this.#frame;
-    if (frame === undefined || this.#isWriting) return;
+    if (frame === undefined || this.#isWriting || this.#isStalled) return;
     if (!this.#supply.isReady(frame.segment, frame.end)) return;
     this.#isWriting = true;
     frame.segment.openFile.write(frame.chunks, frame.offset, this.#written);
@@ -276,6 +356,11 @@ export class LogStore implements RecordLog {
     const frame = this.#frame;
     assert(frame !== undefined, "a frame was being written");
     this.#isWriting = false;
+    if (error !== undefined && isDiskFull(error)) {
+      this.#isStalled = true;
+      this.giveUpReserve();
+      return;
+    }
     if (error !== undefined) {
       const { segment, offset } = frame;
       const place = {
@@ -291,6 +376,7 @@ export class LogStore implements RecordLog {
     if (segment.allocatedEnd < frame.end) segment.allocatedEnd = frame.end;
     this.#durableFrame = frame.frameNumber;
     this.#supply.tend();
+    this.#tendReserve();
     this.#finishFrame(this.#failure);
   }
 
@@ -304,6 +390,7 @@ export class LogStore implements RecordLog {
   #fail(error: StorageError): void {
     this.#failure ??= error;
     this.#supply.stop();
+    this.#reserve.stop();
     this.#rewrite?.abandon();
     if (!this.#isWriting) this.#finishFrame(this.#failure);
   }
@@ -311,9 +398,14 @@ export class LogStore implements RecordLog {
   /** Something in the background ended: go on with what waited for it. */
   #progress(): void {
     this.#writeFrame();
+    const rollDone = this.#rollDone;
+    if (rollDone !== undefined && !this.#rolls && this.#segments.last.listed) {
+      this.#rollDone = undefined;
+      rollDone();
+    }
     if (this.#closed !== "closing") return;
     const isIdle = this.#supply.isIdle && this.#manifest.isIdle && this.#rewrite?.isBusy !== true;
-    if (!isIdle) return;
+    if (!isIdle || !this.#reserve.isIdle) return;
     this.#closed = "closed";
     if (this.#failure !== undefined) this.#closeFiles(this.#failure);
     else this.#manifest.update((error) => this.#closeFiles(error));
@@ -323,9 +415,23 @@ export class LogStore implements RecordLog {
     for (const segment of this.#segments.list) segment.file?.close();
     this.#supply.next?.file?.close();
     this.#rewrite?.closeFiles();
+    this.#reserve.close();
     this.#manifest.close();
     const done = this.#closeDone;
     this.#disk.close((unreleased) => done?.(error ?? unreleased));
+  }
+
+  /** The reserve grows with the log, so that a small store does not take much. */
+  #tendReserve(): void {
+    this.#reserve.tend(Math.max(RESERVE_BYTES_LEAST, this.bytesWritten));
+  }
+
+  #reserveProgressed(): void {
+    if (this.#reserve.isGivenUp) this.retry();
+    else {
+      this.#tendReserve();
+      this.#progress();
+    }
   }
 
   /** The manifest of the store as it is now. */

@@ -40,6 +40,17 @@ test.each<[string, Segment[], number[]]>([
   expect(chosen(list)).toEqual(expected);
 });
 
+test("chooses every segment with a dead record below the number that it is given", () => {
+  const list = logOf([990, 10], [1000, 0], [990, 10], [990, 10]);
+  const numbers = (below: number): readonly number[] =>
+    chooseRun(list, SEGMENT_BYTES, below).map((segment) => segment.number);
+  expect(numbers(0)).toEqual([]);
+  expect(numbers(2)).toEqual([1]);
+  list.shift();
+  expect(numbers(3)).toEqual([]);
+  expect(numbers(4)).toEqual([3]);
+});
+
 test("chooses no segment whose last frame is not durable", () => {
   const list = logOf([0, 1000]);
   const [first] = list;

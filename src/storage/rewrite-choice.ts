@@ -23,12 +23,17 @@ interface Candidate {
  * empty when there is none.
  *
  * Tombstones that are held because older segments hold dead records count as needed until those are
- * clean. When they take too much, every segment with dead records is worth it, oldest first.
+ * clean. When they take too much, every segment with dead records is worth it, oldest first; those
+ * with a number below `thoroughBelow` always are.
  */
-export function chooseRun(list: readonly Segment[], segmentBytes: number): readonly Segment[] {
+export function chooseRun(
+  list: readonly Segment[],
+  segmentBytes: number,
+  thoroughBelow: number = 0,
+): readonly Segment[] {
   let run: Candidate[] = [];
   let live = 0;
-  for (const candidate of candidatesOf(list)) {
+  for (const candidate of candidatesOf(list, thoroughBelow)) {
     const { segment, liveBytes, mayBeRewritten, isWorthIt } = candidate;
     const isCandidate = mayBeRewritten && (isWorthIt || isSmall(segment, segmentBytes));
     const fits = live + liveBytes <= segmentBytes;
@@ -44,7 +49,7 @@ export function chooseRun(list: readonly Segment[], segmentBytes: number): reado
   return isRunWorthIt(run) ? run.map((one) => one.segment) : [];
 }
 
-function candidatesOf(list: readonly Segment[]): readonly Candidate[] {
+function candidatesOf(list: readonly Segment[], thoroughBelow: number): readonly Candidate[] {
   let live = 0;
   let held = 0;
   for (const segment of list) {
@@ -64,7 +69,7 @@ function candidatesOf(list: readonly Segment[]): readonly Candidate[] {
       segment,
       liveBytes,
       mayBeRewritten: segment.sealed && isFollowed,
-      isWorthIt: isMostlyDead || (isCrowded && hasDead),
+      isWorthIt: isMostlyDead || (hasDead && (isCrowded || segment.number < thoroughBelow)),
     };
   });
 }

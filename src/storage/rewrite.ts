@@ -52,6 +52,8 @@ export interface RewriteHost {
   readonly identity: StoreIdentity;
   readonly segments: SegmentSet;
   readonly segmentBytes: number;
+  /** Segments with a number below it are rewritten for any record that is not needed. */
+  readonly thoroughBelow: number;
   takeNumber(): number;
   updateManifest(done: Done): void;
   fail(error: StorageError): void;
@@ -101,7 +103,7 @@ export class LogRewrite implements Rewrite {
   constructor(callbacks: RewriteCallbacks, host: RewriteHost) {
     this.#callbacks = callbacks;
     this.#host = host;
-    this.#sources = chooseRun(host.segments.list, host.segmentBytes);
+    this.#sources = chooseRun(host.segments.list, host.segmentBytes, host.thoroughBelow);
     this.#staysWarm = this.#sources.some((segment) => segment.slabs.length > 0);
     if (this.#sources.length === 0) this.#phase = "over";
   }

@@ -17,6 +17,8 @@ export interface SupplyHost {
   updateManifest(done: (error: Error | undefined) => void): void;
   /** Final: no commit succeeds any more. */
   fail(error: StorageError): void;
+  /** The disk has no room for what is made ahead, or for a segment that a frame waits for. */
+  diskFull(): void;
   /** A segment became ready, or a piece of zeros ended: look again at what waits. */
   progressed(): void;
 }
@@ -44,6 +46,8 @@ export class SegmentSupply {
   #zeroing: Segment | undefined;
   #zeroFrom = 0;
   #isDiskFull = false;
+  /** A segment that a frame waits for did not fit: it is made again when `retry` says so. */
+  #isStalled = false;
   #stopped = false;
 
   constructor(options: SupplyOptions, next: Segment | undefined, host: SupplyHost) {
@@ -66,6 +70,15 @@ export class SegmentSupply {
     return this.#isDiskFull;
   }
 
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  /** There may be room now. */
+  retry(): void {
+    this.#isStalled = false;
+  }
+
   get isIdle(): boolean {
     return this.#creating === undefined && this.#zeroing === undefined;
   }
@@ -81,14 +94,16 @@ export class SegmentSupply {
     this.#segments.last.full = true;
     segment.firstFrame = this.#host.nextFrame();
     this.#segments.add(segment);
-    if (segment.file === undefined && this.#creating === undefined) this.#create(segment);
+    const mayCreate = this.#creating === undefined && !this.#isStalled;
+    if (segment.file === undefined && mayCreate) this.#create(segment);
     return segment;
   }
 
   /** Whether a frame up to `end` may be written now; `progressed` tells when to ask again. */
   isReady(segment: Segment, end: number): boolean {
     if (segment.listed) return this.#zeroing !== segment || end <= this.#zeroFrom;
-    if (this.#creating === undefined && !this.#stopped) this.#create(segment);
+    const mayCreate = this.#creating === undefined && !this.#stopped && !this.#isStalled;
+    if (mayCreate) this.#create(segment);
     return segment.listed;
   }
 
@@ -98,7 +113,8 @@ export class SegmentSupply {
     const last = this.#segments.last;
     const half = this.#segmentBytes / 2;
     // Never two segments ahead: the next one comes when this one has a durable frame.
-    if (this.#creating === undefined && last.listed && last.durableEnd >= half) {
+    const mayCreate = this.#creating === undefined && !this.#isStalled;
+    if (mayCreate && last.listed && last.durableEnd >= half) {
       this.#next ??= this.#make();
       if (this.#next.file === undefined) this.#create(this.#next);
     }
@@ -157,15 +173,15 @@ export class SegmentSupply {
       this.tend();
     } else {
       // Nobody knows what the manifest says now.
-      this.#failOrWait(segment, error, true);
+      this.#fail(segment, error);
     }
     this.#host.progressed();
   }
 
   #notCreated(segment: Segment, error: Error | undefined): void {
     this.#creating = undefined;
-    const isNeeded = segment === this.#segments.last;
-    this.#failOrWait(segment, error, isNeeded);
+    if (error !== undefined && isDiskFull(error)) this.#isStalled = true;
+    this.#failOrWait(segment, error);
     this.#host.progressed();
   }
 
@@ -182,18 +198,23 @@ export class SegmentSupply {
         segment.allocatedEnd = end;
         this.tend();
       } else {
-        this.#failOrWait(segment, error, false);
+        this.#failOrWait(segment, error);
       }
       this.#host.progressed();
     });
   }
 
-  /** A full disk is no fault as long as nothing waits for the room; all else is final. */
-  #failOrWait(segment: Segment, error: Error | undefined, isNeeded: boolean): void {
-    if (error !== undefined && isDiskFull(error) && !isNeeded) {
-      this.#isDiskFull = true;
+  /** A full disk is no fault: what does not fit now may fit later. All else is final. */
+  #failOrWait(segment: Segment, error: Error | undefined): void {
+    if (error === undefined || !isDiskFull(error)) {
+      this.#fail(segment, error);
       return;
     }
+    this.#isDiskFull = true;
+    this.#host.diskFull();
+  }
+
+  #fail(segment: Segment, error: Error | undefined): void {
     const problem = "the room for the log's next frames could not be made";
     this.#host.fail(new StorageError(problem, { file: segment.path }, error));
   }

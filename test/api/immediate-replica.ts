@@ -70,6 +70,10 @@ export class ImmediateReplica implements Replica {
     return this.tested.machine.readTxn(command, this.view);
   }
 
+  defragment(done: (refusal: EtcdError | undefined) => void): void {
+    done(undefined);
+  }
+
   hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void {
     const { store } = this.tested;
     if (revision > store.head) {

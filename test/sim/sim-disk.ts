@@ -33,6 +33,8 @@ export interface Lies {
 export interface SimDiskOptions {
   readonly preallocates?: boolean;
   readonly lies?: Lies;
+  /** Asked for each write that makes a file grow: bytes that all files may have. */
+  readonly capacity?: () => number;
   /** Asked for each call: an error to fail it with. */
   readonly fault?: (call: DiskCall, path: string) => SimDiskError | undefined;
 }
@@ -52,6 +54,10 @@ interface Operation {
   readonly fail: (error: Error) => void;
   readonly call: DiskCall;
   readonly path: string;
+  /** By how many bytes the file grows. */
+  readonly growth?: () => number;
+  /** What may be left when there was no room to grow. */
+  readonly tearInPlace?: () => void;
 }
 
 /**
@@ -102,13 +108,24 @@ export class SimDisk implements Disk {
     const [operation] = this.#operations.splice(this.#random.below(this.#operations.length), 1);
     if (operation === undefined) return false;
     const error = this.#options.fault?.(operation.call, operation.path);
-    if (error === undefined) {
+    const full = this.#fullFor(operation);
+    if (full !== undefined) {
+      operation.tearInPlace?.();
+      operation.fail(full);
+    } else if (error === undefined) {
       operation.finish();
     } else {
       operation.tear();
       operation.fail(error);
     }
     return true;
+  }
+
+  /** Bytes of all files. */
+  get bytesUsed(): number {
+    let bytes = 0;
+    for (const file of this.#names.values()) bytes += file.size;
+    return bytes;
   }
 
   /** Lets background calls go through until none waits. */
@@ -300,6 +317,11 @@ export class SimDisk implements Disk {
       },
       tear: () => file.writeTorn(joined(chunks), position, this.#random),
       fail: done,
+      growth: () => position + joined(chunks).length - file.size,
+      tearInPlace: () => {
+        const inPlace = joined(chunks).subarray(0, Math.max(0, file.size - position));
+        if (inPlace.length > 0) file.writeTorn(inPlace, position, this.#random);
+      },
     });
   }
 
@@ -315,10 +337,17 @@ export class SimDisk implements Disk {
   #later(
     call: DiskCall,
     path: string,
-    operation: Pick<Operation, "finish" | "tear" | "fail">,
+    operation: Pick<Operation, "finish" | "tear" | "fail" | "growth" | "tearInPlace">,
   ): void {
     this.#operations.push({ call, path, ...operation });
     this.#count(() => {});
+  }
+
+  #fullFor({ growth }: Operation): SimDiskError | undefined {
+    const { capacity } = this.#options;
+    const bytes = growth?.() ?? 0;
+    if (capacity === undefined || bytes <= 0) return undefined;
+    return this.bytesUsed + bytes > capacity() ? new SimDiskError("ENOSPC") : undefined;
   }
 
   #count(tear: () => void): void {
