@@ -16,6 +16,8 @@ export interface DummyOptions {
   readonly maxConcurrentStreams?: number;
   readonly maxMessageBytes?: number;
   readonly keepaliveMinTimeMs?: number;
+  readonly keepaliveIntervalMs?: number;
+  readonly keepaliveTimeoutMs?: number;
   readonly tls?: TlsAcceptor;
 }
 
@@ -74,6 +76,12 @@ export class DummyServer {
       maxMessageBytes: options.maxMessageBytes ?? 2 * 1024 * 1024,
       maxConcurrentStreams: options.maxConcurrentStreams ?? 20_000,
       keepaliveMinTimeMs: options.keepaliveMinTimeMs ?? 5000,
+      ...(options.keepaliveIntervalMs !== undefined && {
+        keepaliveIntervalMs: options.keepaliveIntervalMs,
+      }),
+      ...(options.keepaliveTimeoutMs !== undefined && {
+        keepaliveTimeoutMs: options.keepaliveTimeoutMs,
+      }),
       clock: this.time,
       timers: this.time,
       tls: options.tls,

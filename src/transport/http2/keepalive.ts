@@ -35,7 +35,8 @@ export class Keepalive {
 
   #look(): void {
     const nowMs = this.#context.clock.monotonicMs();
-    if (this.#pingedAtMs !== undefined && this.lastReadMs <= this.#pingedAtMs) {
+    // What was read before the ping is older by a whole interval; in its instant it is an answer.
+    if (this.#pingedAtMs !== undefined && this.lastReadMs < this.#pingedAtMs) {
       this.#giveUp();
       return;
     }
