@@ -31,9 +31,12 @@ describe("the union of granted intervals (A23)", () => {
     expect(covers(union(["b", "z"]), "b", "\0")).toBe(false);
   });
 
-  test("a range without keys is covered by an interval over both of its bounds only", () => {
+  test("a range without keys is covered where its start is", () => {
     expect(covers(union(["a", "z"]), "m", "c")).toBe(true);
-    expect(covers(union(["m", "z"]), "m", "c")).toBe(false);
+    expect(covers(union(["m", "z"]), "m", "c")).toBe(true);
+    expect(covers(union(["m", "z"]), "m", "m")).toBe(true);
+    expect(covers(union(["m", "\0"]), "m", "c")).toBe(true);
+    expect(covers(union(["n", "\0"]), "m", "c")).toBe(false);
     expect(covers(union(["c", "d"]), "m", "c")).toBe(false);
     expect(covers(union(), "m", "c")).toBe(false);
   });
