@@ -155,7 +155,7 @@ class LeaseService {
 }
 
 /** 63 bits, and never 0, which stands for none. */
-function newLeaseId(random: Random): bigint {
+export function newLeaseId(random: Random): bigint {
   for (;;) {
     const id = (BigInt(random.u32() & 0x7fff_ffff) << 32n) | BigInt(random.u32());
     if (id !== 0n) return id;

@@ -1,4 +1,6 @@
+import type { Timers } from "../base/outside.ts";
 import type { Replica } from "../replica/replica.ts";
+import type { WatchHub } from "../watch/hub.ts";
 import { AuthService, type AuthSources } from "./auth/auth-service.ts";
 import { guardMethods } from "./auth/guard.ts";
 import { policyTable } from "./auth/policy.ts";
@@ -9,6 +11,8 @@ import { KvService } from "./kv.ts";
 import { type LeaseSources, leaseMethods } from "./lease.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import type { MemberIdentity } from "./member.ts";
+import { electionMethods } from "./recipes/election.ts";
+import { lockMethods } from "./recipes/lock.ts";
 import { snapshotMethod } from "./snapshot.ts";
 import type { WatcherDirectory } from "./watcher-directory.ts";
 import { watchersMethods } from "./watchers.ts";
@@ -28,6 +32,8 @@ export interface ServicesOptions {
   readonly watch: Method;
   readonly watchers: WatcherDirectory;
   readonly lease: LeaseSources;
+  /** What Lock and Election wait by. */
+  readonly recipes: { readonly hub: WatchHub; readonly timers: Timers };
   readonly auth: AuthSources;
 }
 
@@ -40,6 +46,8 @@ export function methodTable(options: ServicesOptions): MethodTable {
   const header = new ResponseHeaderWriter(member);
   const quota = new SpaceQuota({ replica, memberId: member.memberId, quotaBytes });
   const kv = new KvService({ replica, header, quota, maxRequestBytes, maxTxnOps });
+  const { hub, timers } = options.recipes;
+  const recipes = { replica, member, hub, timers, random: options.lease.random, quota };
   const methods = new Map<string, Method>([
     ...kv.methods(),
     ["/etcdserverpb.Watch/Watch", options.watch],
@@ -48,6 +56,8 @@ export function methodTable(options: ServicesOptions): MethodTable {
     ["/etcdserverpb.Maintenance/Snapshot", snapshotMethod({ replica, member })],
     ...clusterMethods({ replica, member, newMemberId: options.newMemberId }),
     ...new AuthService({ ...options.auth, replica, member }).methods(),
+    ...lockMethods(recipes),
+    ...electionMethods(recipes),
     ...healthMethods(),
     ...watchersMethods({ directory: options.watchers, member }),
   ]);

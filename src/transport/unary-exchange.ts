@@ -39,6 +39,8 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
   readonly #context: CallContext;
   #isOver = false;
   #deadline: Deadline | undefined;
+  /** Who wants to know when nobody waits for the answer any more. */
+  #cancelled: (() => void) | undefined;
   /** Made when the request does not come in one piece. */
   #splitter: MessageSplitter | undefined;
   /** The request, when it could not be handled at once. */
@@ -54,7 +56,7 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
 
   /** Ends the call by itself at this time. */
   expireAt(atMs: number): void {
-    this.#deadline = new Deadline(() => this.fail(GrpcCode.deadlineExceeded, DEADLINE_TEXT));
+    this.#deadline = new Deadline(() => this.#abandon(GrpcCode.deadlineExceeded, DEADLINE_TEXT));
     this.#context.deadlines.set(this.#deadline, atMs);
   }
 
@@ -110,11 +112,20 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
   }
 
   aborted(): void {
-    if (!this.#isOver) this.#finish(GrpcCode.canceled);
+    if (this.#isOver) return;
+    const cancelled = this.#cancelled;
+    this.#finish(GrpcCode.canceled);
+    cancelled?.();
   }
 
   cut(): void {
-    this.fail(GrpcCode.unavailable, STOPPED_TEXT);
+    this.#abandon(GrpcCode.unavailable, STOPPED_TEXT);
+  }
+
+  #abandon(code: GrpcCode, text: string): void {
+    const cancelled = this.#cancelled;
+    this.fail(code, text);
+    cancelled?.();
   }
 
   /** Nothing to do: a unary answer is queued whole. */
@@ -149,6 +160,10 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
     return headerOf(this.#stream.head, name);
   }
 
+  whenCancelled(fire: () => void): void {
+    if (!this.#isOver) this.#cancelled = fire;
+  }
+
   reply(message: Uint8Array): void {
     if (this.#isOver) return;
     this.#finish(GrpcCode.ok);
@@ -165,6 +180,7 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
   #finish(code: GrpcCode): void {
     this.#isOver = true;
     this.#request = undefined;
+    this.#cancelled = undefined;
     this.#served.counters.handled[code] = (this.#served.counters.handled[code] ?? 0) + 1;
     if (this.#deadline !== undefined) this.#context.deadlines.clear(this.#deadline);
   }

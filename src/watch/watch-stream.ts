@@ -30,6 +30,8 @@ export interface StreamClient {
   readonly peer: string;
   /** The authenticated user; empty while nobody has to say who they are. */
   readonly user: string;
+  /** True for the server's own waiting on keys in the course of another call. */
+  readonly isInternal?: boolean;
 }
 
 /**

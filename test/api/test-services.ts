@@ -45,6 +45,7 @@ export class TestServices {
     newMemberId: () => 77n,
     watch: { kind: "unary", handle: () => {} },
     watchers: this.watchers.directory,
+    recipes: { hub: this.watchers.hub, timers: this.timers },
     lease: {
       runner: this.leases,
       random: { u32: () => 7 },

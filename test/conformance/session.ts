@@ -1,4 +1,10 @@
-import { RpcClient, type WatchStream, methodFact } from "../support/rpc-client.ts";
+import {
+  type Answer,
+  type PendingCall,
+  RpcClient,
+  type WatchStream,
+  methodFact,
+} from "../support/rpc-client.ts";
 import { type ServerKind, TestServer, httpGet } from "../support/servers.ts";
 import { parseText, printMessage } from "../support/text-format.ts";
 import { type Message, decodeMessage, encodeMessage } from "../support/wire-codec.ts";
@@ -21,6 +27,10 @@ import { type Message, decodeMessage, encodeMessage } from "../support/wire-code
  *     status w                          how the stream ended
  *     stream RangeStream key:a          a server-streaming call, all its messages
  *     keepalive ID ID                   a LeaseKeepAlive call that asks for these, one after the other
+ *     begin b Lock name:l lease:2       a unary call that is not waited for
+ *     end b / drop b                    waits for its answer / cancels it
+ *     observe o name:e                  opens an Observe stream called o
+ *     told o 2                          waits for 2 of its messages and prints them
  *     raw PATH HEX                      a unary call with these bytes
  *     http GET /path                    status, content type and body over HTTP/1.1
  *     MemberRemove ID:ADDED             MEMBER is the server's own id, ADDED that of MemberAdd
@@ -33,6 +43,7 @@ export class Session {
   #server: TestServer;
   #client: RpcClient;
   readonly #streams = new Map<string, WatchStream>();
+  readonly #pending = new Map<string, PendingCall>();
   readonly #tokens = new Map<string, string>();
   #names: [pattern: RegExp, name: string][] = [];
   readonly #idsByName = new Map<string, string>();
@@ -100,6 +111,19 @@ export class Session {
         return this.#rangeStream(rest.slice(words[0]?.length));
       case "keepalive":
         return this.#keepAlive(words);
+      case "begin":
+        this.#begin(words[0] ?? "", words[1] ?? "", words.slice(2).join(" "));
+        return "";
+      case "end":
+        return this.#end(words[0] ?? "");
+      case "drop":
+        this.#pending.get(words[0] ?? "")?.cancel();
+        return this.#end(words[0] ?? "");
+      case "observe":
+        this.#observe(words[0] ?? "", words.slice(1).join(" "));
+        return "";
+      case "told":
+        return this.#told(this.#stream(words[0]), Number(words[1] ?? 1));
       case "raw": {
         const answer = await this.#client.raw(words[0] ?? "", Buffer.from(words[1] ?? "", "hex"));
         return answer.code === 0 ? "ok" : `error ${answer.code} ${answer.text}`;
@@ -134,10 +158,43 @@ export class Session {
     return answer;
   }
 
+  #begin(name: string, method: string, text: string): void {
+    const request = parseText(methodFact(method).request, text);
+    this.#pending.set(name, this.#client.begin(method, request));
+  }
+
+  async #end(name: string): Promise<string> {
+    const pending = this.#pending.get(name);
+    if (pending === undefined) throw new Error(`no call is called ${name}`);
+    return this.#answer(pending.name, await pending.answer);
+  }
+
+  #observe(name: string, text: string): void {
+    const types = { request: "LeaderRequest", response: "LeaderResponse" };
+    const stream = this.#client.openServerStream("/v3electionpb.Election/Observe", types);
+    stream.send(parseText("LeaderRequest", text));
+    stream.halfClose();
+    this.#streams.set(name, stream);
+  }
+
+  async #told(stream: WatchStream, count: number): Promise<string> {
+    const lines: string[] = [];
+    while (lines.length < count) {
+      const message = await stream.next();
+      this.#checkHeader("Observe", message);
+      lines.push(this.#print("LeaderResponse", message));
+    }
+    return lines.join("\n");
+  }
+
   async #unary(method: string, text: string): Promise<string> {
     const fact = methodFact(method);
     const request = parseText(fact.request, this.#withIds(text));
-    const answer = await this.#client.call(method, request);
+    return this.#answer(method, await this.#client.call(method, request));
+  }
+
+  #answer(method: string, answer: Answer): string {
+    const fact = methodFact(method);
     if (answer.message === undefined) return `error ${answer.code} ${answer.text}`;
     this.#checkHeader(method, answer.message);
     if (method === "MemberAdd") this.#learnAdded(answer.message);

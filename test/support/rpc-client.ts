@@ -10,6 +10,13 @@ export interface Answer {
   readonly message: Message | undefined;
 }
 
+/** A unary call under way. */
+export interface PendingCall {
+  readonly name: string;
+  readonly answer: Promise<Answer>;
+  cancel(): void;
+}
+
 interface MethodFact {
   readonly path: string;
   readonly request: string;
@@ -60,6 +67,28 @@ export class RpcClient {
     }));
   }
 
+  /** A unary call that may be given up before it is answered. */
+  begin(name: string, request: Message): PendingCall {
+    const fact = methodFact(name);
+    let cancel = (): void => {};
+    const answer = new Promise<Answer>((resolve) => {
+      const call = this.#client.makeUnaryRequest(
+        fact.path,
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => bytes,
+        encodeMessage(fact.request, request),
+        this.#metadata(),
+        { deadline: Date.now() + CALL_TIMEOUT_MS },
+        (error, response) => {
+          const message = response && decodeMessage(fact.response, response);
+          resolve({ code: error?.code ?? 0, text: error?.details ?? "", message });
+        },
+      );
+      cancel = () => call.cancel();
+    });
+    return { name, answer, cancel };
+  }
+
   /** A unary call of any path with any bytes. */
   raw(
     path: string,
@@ -91,6 +120,18 @@ export class RpcClient {
         "/etcdserverpb.Watch/Watch",
         (request: Message) => encodeMessage("WatchRequest", request),
         (bytes: Buffer) => decodeMessage("WatchResponse", bytes),
+        this.#metadata(),
+      ),
+    );
+  }
+
+  /** A server-streaming call, whose messages are taken one by one. */
+  openServerStream(path: string, types: { request: string; response: string }): WatchStream {
+    return new WatchStream(
+      this.#client.makeBidiStreamRequest(
+        path,
+        (request: Message) => encodeMessage(types.request, request),
+        (bytes: Buffer) => decodeMessage(types.response, bytes),
         this.#metadata(),
       ),
     );

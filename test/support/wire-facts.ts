@@ -136,6 +136,19 @@ AuthRoleGrantPermissionRequest: name=1 string, perm=2 Permission
 AuthRoleGrantPermissionResponse: header=1 ResponseHeader
 AuthRoleRevokePermissionRequest: role=1 string, key=2 bytes, range_end=3 bytes
 AuthRoleRevokePermissionResponse: header=1 ResponseHeader
+LockRequest: name=1 bytes, lease=2 int64
+LockResponse: header=1 ResponseHeader, key=2 bytes
+UnlockRequest: key=1 bytes
+UnlockResponse: header=1 ResponseHeader
+CampaignRequest: name=1 bytes, lease=2 int64, value=3 bytes
+CampaignResponse: header=1 ResponseHeader, leader=2 LeaderKey
+LeaderKey: name=1 bytes, key=2 bytes, rev=3 int64, lease=4 int64
+LeaderRequest: name=1 bytes
+LeaderResponse: header=1 ResponseHeader, kv=2 KeyValue
+ResignRequest: leader=1 LeaderKey
+ResignResponse: header=1 ResponseHeader
+ProclaimRequest: leader=1 LeaderKey, value=2 bytes
+ProclaimResponse: header=1 ResponseHeader
 `;
 
 /** Enum values, `NAME=number`. */
@@ -191,6 +204,12 @@ RoleList /etcdserverpb.Auth/RoleList AuthRoleListRequest AuthRoleListResponse
 RoleDelete /etcdserverpb.Auth/RoleDelete AuthRoleDeleteRequest AuthRoleDeleteResponse
 RoleGrantPermission /etcdserverpb.Auth/RoleGrantPermission AuthRoleGrantPermissionRequest AuthRoleGrantPermissionResponse
 RoleRevokePermission /etcdserverpb.Auth/RoleRevokePermission AuthRoleRevokePermissionRequest AuthRoleRevokePermissionResponse
+Lock /v3lockpb.Lock/Lock LockRequest LockResponse
+Unlock /v3lockpb.Lock/Unlock UnlockRequest UnlockResponse
+Campaign /v3electionpb.Election/Campaign CampaignRequest CampaignResponse
+Proclaim /v3electionpb.Election/Proclaim ProclaimRequest ProclaimResponse
+Leader /v3electionpb.Election/Leader LeaderRequest LeaderResponse
+Resign /v3electionpb.Election/Resign ResignRequest ResignResponse
 HealthCheck /grpc.health.v1.Health/Check HealthCheckRequest HealthCheckResponse
 WatcherList /vedette.v1.Watchers/List WatcherListRequest WatcherListResponse
 WatcherCancel /vedette.v1.Watchers/Cancel WatcherCancelRequest WatcherCancelResponse

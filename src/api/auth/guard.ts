@@ -161,6 +161,10 @@ class WaitingCall implements UnaryCall {
     return this.#call.header(name);
   }
 
+  whenCancelled(fire: () => void): void {
+    this.#call.whenCancelled?.(fire);
+  }
+
   recheck(): EtcdError | undefined {
     return this.#judgement.again();
   }

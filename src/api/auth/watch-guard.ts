@@ -107,6 +107,8 @@ export class WatchGuard {
   *#candidates(): Generator<void, void> {
     for (const stream of this.#hub.streams) {
       if (this.#gate.isOpen) return;
+      // The call that it waits for is judged by itself.
+      if (stream.client.isInternal === true) continue;
       const judge = this.#judgeOf(stream);
       const verdicts = new Map<unknown, EtcdError | undefined>();
       for (const watcher of [...stream.watchers]) {

@@ -32,6 +32,8 @@ export class UnaryRequest implements HttpBodyReader, UnaryCall {
   readonly #cancelTimer: (() => void) | undefined;
   #isCalled = false;
   #isOver = false;
+  /** Who wants to know when nobody waits for the answer any more. */
+  #whenCancelled: (() => void) | undefined;
 
   constructor(frame: CallFrame, method: UnaryMethod) {
     this.#frame = frame;
@@ -41,7 +43,9 @@ export class UnaryRequest implements HttpBodyReader, UnaryCall {
     const { timeoutMs, timers } = frame;
     if (timeoutMs === undefined) return;
     this.#cancelTimer = timers.after(timeoutMs, () => {
+      const whenCancelled = this.#whenCancelled;
       this.fail(GrpcCode.deadlineExceeded, DEADLINE_TEXT);
+      whenCancelled?.();
     });
   }
 
@@ -69,7 +73,10 @@ export class UnaryRequest implements HttpBodyReader, UnaryCall {
   }
 
   cancelled(): void {
-    if (!this.#isOver) this.#finish(GrpcCode.canceled);
+    if (this.#isOver) return;
+    const whenCancelled = this.#whenCancelled;
+    this.#finish(GrpcCode.canceled);
+    whenCancelled?.();
   }
 
   /** Nothing to do: the answer is sent whole. */
@@ -83,6 +90,10 @@ export class UnaryRequest implements HttpBodyReader, UnaryCall {
 
   header(name: string): string | undefined {
     return metadataOf(this.#frame.exchange, name);
+  }
+
+  whenCancelled(fire: () => void): void {
+    if (!this.#isOver) this.#whenCancelled = fire;
   }
 
   reply(message: Uint8Array): void {
@@ -129,6 +140,7 @@ export class UnaryRequest implements HttpBodyReader, UnaryCall {
 
   #finish(code: GrpcCode): void {
     this.#isOver = true;
+    this.#whenCancelled = undefined;
     this.#cancelTimer?.();
     countHandled(this.#frame.counts, code);
   }
