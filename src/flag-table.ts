@@ -24,6 +24,12 @@ const PRESENT: readonly Flag[] = [
   used("in-memory", BOOLEAN, "false", "keep everything in memory only; not a flag of etcd"),
   used("listen-client-urls", URLS, CLIENT_URL, "where to listen for clients"),
   used("advertise-client-urls", URLS, "", "client URLs to tell others"),
+  used(
+    "listen-client-http-urls",
+    URLS,
+    "",
+    "where to serve HTTP; the other URLs are for gRPC then",
+  ),
   used("listen-metrics-urls", URLS, "", "where to serve /metrics and /health as well"),
   used("cert-file", TEXT, "", "the server's certificate, for https:// and unixs:// URLs"),
   used("key-file", TEXT, "", "its key"),

@@ -225,6 +225,7 @@ describe("what flags mean", () => {
       name: "default",
       dataDir: "default.vedette",
       advertiseClientUrls: [],
+      listenClientHttpUrls: [],
       listenMetricsUrls: [],
       initialClusterToken: "etcd-cluster",
       maxRequestBytes: 1572864,

@@ -76,6 +76,7 @@ function toOptions(
     name: value("name"),
     dataDir: isInMemory ? undefined : dataDir,
     listenClientUrls: listenUrls("listen-client-urls", value),
+    listenClientHttpUrls: listenUrls("listen-client-http-urls", value),
     advertiseClientUrls: advertisedUrls("advertise-client-urls", value),
     listenMetricsUrls: listenUrls("listen-metrics-urls", value),
     initialAdvertisePeerUrls: advertisedUrls("initial-advertise-peer-urls", value),

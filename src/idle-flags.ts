@@ -17,8 +17,8 @@ const COUNT = whole(0, UINT32_MAX);
 
 /**
  * What an etcd takes and what means nothing here: of one member there are no peers, no elections,
- * no discovery, and a log that keeps itself small has no such settings. They are checked all the same
- * (F1, F2), so that a start script which is wrong for etcd is wrong here.
+ * no discovery, and a log that keeps itself small has no such settings. They are checked all the
+ * same (F1, F2), so that a start script which is wrong for etcd is wrong here.
  */
 export const IDLE_FLAGS: readonly Flag[] = [
   // Raft, and its files.

@@ -26,6 +26,15 @@ export interface Served {
   readonly tls: TlsAcceptor | undefined;
 }
 
+/** Where gRPC has its addresses to itself (--listen-client-http-urls), this is all HTTP gets. */
+export const NO_HTTP: Pick<Served, "http" | "front"> = {
+  http: (_, respond) => {
+    const headers = { "content-type": "text/plain; charset=utf-8" };
+    respond({ status: 404, headers, body: "404 page not found\n" });
+  },
+  front: undefined,
+};
+
 /**
  * Listens at all URLs: one listener an address, added as it starts, so that a failure leaves those
  * to close. A URL with TLS and one without may share an address, as with etcd.

@@ -55,7 +55,7 @@ export function newLogger({ level, format, outputs }: LogOptions): Logger {
   };
 }
 
-/** What goes to stderr; systemd's journal reads that of a service, and an etcd writes to it itself. */
+/** What goes to stderr: the journal of systemd, too, reads that of a service. */
 const STDERR_OUTPUTS: ReadonlySet<string> = new Set(["default", "stderr", "systemd/journal"]);
 
 function newStream(output: string, format: LogFormat): DestinationStream {

@@ -10,6 +10,8 @@ export interface ServerOptions {
   /** Undefined = in memory only. */
   readonly dataDir: string | undefined;
   readonly listenClientUrls: readonly ListenUrl[];
+  /** For HTTP only; when there are some, `listenClientUrls` are for gRPC only. */
+  readonly listenClientHttpUrls: readonly ListenUrl[];
   readonly advertiseClientUrls: readonly string[];
   /** More places that serve /metrics, /health and /version, and no gRPC. */
   readonly listenMetricsUrls: readonly ListenUrl[];

@@ -23,7 +23,7 @@ import {
 import { clientHttp, openGateway } from "./client-http.ts";
 import { DeliveryLatency } from "./delivery-latency.ts";
 import { processFigures, transportFigures } from "./figures.ts";
-import { type Front, listenAt } from "./listeners.ts";
+import { type Front, listenAt, NO_HTTP } from "./listeners.ts";
 import type { Logger } from "./logger.ts";
 import { type OpenedAuth, openAuth } from "./open-auth.ts";
 import { random64, realClock, realRandom, realTimers } from "./outside.ts";
@@ -82,13 +82,13 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   }
   const { replica, identity } = opened;
   const clients: Front = { listeners: [], urls: [] };
-  const metrics: Front = { listeners: [], urls: [] };
+  const others: Front = { listeners: [], urls: [] };
   const clientUrls = clients.urls;
   const stopAutoCompaction = startAutoCompaction(options.autoCompaction, replica, realTimers);
   let auth: OpenedAuth | undefined;
   const close = async (): Promise<void> => {
     stopAutoCompaction();
-    const all = [...clients.listeners, ...metrics.listeners];
+    const all = [...clients.listeners, ...others.listeners];
     await Promise.all(all.map((listener) => listener.drain(DRAIN_MS)));
     opened.leases.stop();
     await auth?.close();
@@ -102,8 +102,12 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     const tls = openTls(options, log);
     const served = { options, http: pages, delivery: hooks.delivery, tls };
     const http = clientHttp(options, pages, gateway);
-    await listenAt(options.listenClientUrls, clients, { ...served, ...http, methods });
-    await listenAt(options.listenMetricsUrls, metrics, { ...served, methods: new Map() });
+    const { listenClientUrls, listenClientHttpUrls, listenMetricsUrls } = options;
+    const besideGrpc = listenClientHttpUrls.length > 0 ? NO_HTTP : http;
+    const noMethods: MethodTable = new Map();
+    await listenAt(listenClientUrls, clients, { ...served, ...besideGrpc, methods });
+    await listenAt(listenClientHttpUrls, others, { ...served, ...http, methods: noMethods });
+    await listenAt(listenMetricsUrls, others, { ...served, methods: noMethods });
   } catch (error) {
     await close();
     throw error;
@@ -122,7 +126,11 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
 function openTls(options: ServerOptions, log: Logger): TlsAcceptor | undefined {
   return openSecureFront({
     flags: options.tls,
-    listenUrls: [...options.listenClientUrls, ...options.listenMetricsUrls],
+    listenUrls: [
+      ...options.listenClientUrls,
+      ...options.listenClientHttpUrls,
+      ...options.listenMetricsUrls,
+    ],
     dataDir: options.dataDir,
     clock: realClock,
     log,

@@ -110,6 +110,20 @@ test("the URL for metrics serves HTTP and no gRPC", async () => {
   expect(await putStatus(port)).toBe("12");
 });
 
+test("URLs for HTTP take it from the others, which are for gRPC then (G25)", async () => {
+  const port = await freePort();
+  await using server = await start(
+    "--listen-client-urls=http://127.0.0.1:0",
+    `--listen-client-http-urls=http://127.0.0.1:${port}`,
+  );
+  const grpcPort = Number(/(\d+)$/.exec(server.clientUrls[0] ?? "")?.[1]);
+  expect(server.clientUrls).toHaveLength(1);
+  expect(await putStatus(grpcPort)).toBe("3");
+  expect(await get({ port: grpcPort }, "/version")).toBe(404);
+  expect(await get({ port }, "/version")).toBe(200);
+  expect(await putStatus(port)).toBe("12");
+});
+
 test("an address in use leaves nothing open", async () => {
   const first = await start("--listen-client-urls=http://127.0.0.1:0");
   const socketPath = path.join(folder, "v.sock");
