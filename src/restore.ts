@@ -15,6 +15,7 @@ import {
 import path from "node:path";
 import { singleMemberIds } from "./api/member-ids.ts";
 import { SEGMENT_BYTES_DEFAULT } from "./base/limits.ts";
+import { WireError } from "./base/wire.ts";
 import { AlarmTable } from "./machine/alarm-table.ts";
 import { AuthState } from "./machine/auth-state.ts";
 import { MvccStore } from "./mvcc/store.ts";
@@ -176,6 +177,9 @@ async function readBack(folder: string): Promise<Restored> {
       alarms: alarms.length,
       hasAuth: auth.enabled,
     };
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new RestoreError("its users, roles or alarms are damaged", { cause: error });
   } finally {
     await callback((done) => log.close(done));
   }

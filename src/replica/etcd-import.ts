@@ -39,7 +39,13 @@ const KEY_VALUE_BYTES_MAX: number = 64 * 1024 * 1024;
 const NO_COMPACTION = -1;
 const TABLES: readonly BucketTable[] = ["alarm", "auth", "lease", "role", "user"];
 const LEASE_KEY_BYTES = 8;
-const AUTH_KEYS: readonly string[] = ["authEnabled", "authRevision"];
+/** What etcd keeps of auth as a whole, and how many bytes each has. */
+const AUTH_VALUE_BYTES: ReadonlyMap<string, number> = new Map([
+  ["authEnabled", 1],
+  ["authRevision", 8],
+]);
+const ALARM_MEMBER_TAG: number = 1 * 8;
+const ALARM_TYPE_TAG: number = 2 * 8;
 
 /**
  * Takes an etcd database into an empty log: leases, alarms, users and roles, then every stored
@@ -91,7 +97,11 @@ export class EtcdImport {
     const table = this.#target.store.state(name);
     for (const { key, value } of this.#reader.entries(BUCKET_OF_TABLE[name])) {
       const text = latin1Text(key, 0, key.length);
-      if (name === "auth" && !AUTH_KEYS.includes(text)) continue;
+      if (name === "auth") {
+        const valueBytes = AUTH_VALUE_BYTES.get(text);
+        if (valueBytes === undefined) continue;
+        if (valueBytes !== value.length) throw new ImportError(`its ${text} is damaged`);
+      }
       if (name === "lease" && key.length !== LEASE_KEY_BYTES) {
         throw new ImportError(`a lease has a name of ${key.length} bytes`);
       }
@@ -171,17 +181,18 @@ function compactRevisionOf(value: Uint8Array): number {
 
 /** An alarm's key is an etcdserverpb.AlarmMember: member id, and type 1 or 2. */
 function refuseUnknownAlarm(key: Uint8Array): void {
-  const typeTag = 2 * 8;
   const reader = new WireReader(key);
   let type = 0;
   try {
     while (!reader.done) {
       const tag = reader.tag();
-      if (tag === typeTag) type = reader.uint();
-      else reader.skip(tag);
+      if (tag === ALARM_MEMBER_TAG) reader.biguint64();
+      else if (tag === ALARM_TYPE_TAG) type = reader.uint();
+      else throw new ImportError("it holds an alarm of no known form");
     }
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
+    throw new ImportError("it holds a damaged alarm", { cause: error });
   }
   if (type !== 1 && type !== 2) throw new ImportError("it holds an alarm of no known type");
 }

@@ -41,6 +41,11 @@ export class SnapshotRunner {
     this.#released = released;
   }
 
+  /** Snapshots that have been asked for and not been closed. */
+  get open(): number {
+    return this.#held.length;
+  }
+
   /** Whether versions that the newest compaction drops are still wanted. */
   get holdsRemoval(): boolean {
     return this.#held.some((compacted) => compacted < this.#store.compacted);
