@@ -6,8 +6,11 @@ import type { MethodCounters, TransportCounters } from "./transport/counters.ts"
 /** The process, as /metrics shows it. Where the system does not tell, a figure is 0. */
 export function processFigures(): ProcessFigures {
   const { user, system } = process.cpuUsage();
+  const { rss, heapUsed, heapTotal } = process.memoryUsage();
   return {
-    residentBytes: process.memoryUsage.rss(),
+    commandLine: process.argv,
+    heap: { usedBytes: heapUsed, totalBytes: heapTotal },
+    residentBytes: rss,
     cpuSeconds: (user + system) / 1e6,
     startTimeSeconds: performance.timeOrigin / 1000,
     openFiles: existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0,

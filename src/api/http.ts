@@ -1,7 +1,8 @@
-import { alarmHealth } from "./alarm-health.ts";
 import { type EtcdError, GrpcCode } from "../base/errors.ts";
 import type { AuthGate } from "./auth/gate.ts";
 import type { HttpHandler, HttpResponse } from "./call.ts";
+import { debugVars } from "./debug-vars.ts";
+import { CHECK_PATHS, checkPage, healthPage } from "./health-pages.ts";
 import { type MetricsSources, renderMetrics } from "./metrics.ts";
 import type { WatcherDirectory } from "./watcher-directory.ts";
 import { answerWatchersPage } from "./watchers-page.ts";
@@ -9,6 +10,7 @@ import { ETCD_CLUSTER_VERSION, ETCD_STORAGE_VERSION, ETCD_VERSION } from "./vers
 
 const JSON_TYPE = "application/json";
 const TEXT_TYPE = "text/plain; charset=utf-8";
+const DEBUG_TYPE = "application/json; charset=utf-8";
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What etcd answers over plain HTTP on its client port (G20-G25), and our page of watchers. */
@@ -18,7 +20,7 @@ export function httpHandler(
   gate: AuthGate,
 ): HttpHandler {
   return (request, respond) => {
-    const path = pathOf(request.target);
+    const { path, query } = split(request.target);
     const policy = PAGES.get(path);
     if (policy === undefined) {
       respond(plainText(404, "404 page not found\n", {}));
@@ -38,13 +40,19 @@ export function httpHandler(
         respond(ok(JSON_TYPE, VERSION_BODY));
         break;
       case "/health":
-        respond(health(alarmHealth(sources.replica.alarms, NO_NAMES)));
+        respond(healthPage(query, sources.replica));
         break;
       case "/metrics":
         sources.watchLag((lag) => respond(ok(METRICS_TYPE, renderMetrics(sources, lag))));
         break;
-      default:
+      case "/debug/vars":
+        respond(ok(DEBUG_TYPE, debugVars(sources)));
+        break;
+      case "/vedette/watchers":
         answerWatchersPage(watchers, request, respond);
+        break;
+      default:
+        respond(checkPage(path, query, sources.replica));
     }
   };
 }
@@ -54,6 +62,8 @@ const PAGES: ReadonlyMap<string, "open" | "root"> = new Map([
   ["/version", "open"],
   ["/health", "open"],
   ["/metrics", "open"],
+  ["/debug/vars", "open"],
+  ...CHECK_PATHS.map((path) => [path, "open"] as const),
   ["/vedette/watchers", "root"],
 ]);
 
@@ -63,17 +73,6 @@ const VERSION_BODY: string = JSON.stringify({
   etcdcluster: ETCD_CLUSTER_VERSION,
   storage: ETCD_STORAGE_VERSION,
 });
-
-const NO_NAMES: ReadonlySet<string> = new Set();
-
-/**
- * G20: words, not truth values. Whoever answers is healthy but for alarms: there is no leader to
- * lose, and a server whose disk has failed has ended.
- */
-function health(reason: string | undefined): HttpResponse {
-  const body = JSON.stringify({ health: String(reason === undefined), reason: reason ?? "" });
-  return { ...ok(TEXT_TYPE, body), status: reason === undefined ? 200 : 503 };
-}
 
 /** 401 asks the client to say who it is, 403 that it need not try again as the same user. */
 function refusal({ code, message }: EtcdError): HttpResponse {
@@ -94,8 +93,10 @@ function plainText(
   return { status, headers: { ...type, ...headers }, body };
 }
 
-/** What stands before the query. */
-function pathOf(target: string): string {
-  const query = target.indexOf("?");
-  return query < 0 ? target : target.slice(0, query);
+function split(target: string): { readonly path: string; readonly query: URLSearchParams } {
+  const mark = target.indexOf("?");
+  if (mark < 0) return { path: target, query: NO_QUERY };
+  return { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
 }
+
+const NO_QUERY: URLSearchParams = new URLSearchParams();

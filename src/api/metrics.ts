@@ -34,6 +34,9 @@ export interface ProcessFigures {
   readonly openFilesMax: number;
   /** Seconds since 1970 UTC. */
   readonly startTimeSeconds: number;
+  /** How the process was started; not told where nobody asks for it. */
+  readonly commandLine?: readonly string[];
+  readonly heap?: { readonly usedBytes: number; readonly totalBytes: number };
 }
 
 /** Where the figures come from: asked once for each page, so not on any hot path. */

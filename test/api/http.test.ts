@@ -85,6 +85,54 @@ describe("HTTP on the client port", () => {
     expect([status, body]).toEqual([503, '{"health":"false","reason":"ALARM NOSPACE"}']);
   });
 
+  test("passes over the alarms that are excluded, and no others (G20)", () => {
+    for (const alarm of ["nospace", "corrupt"] as const) {
+      const command = { kind: "alarm", action: "activate", memberId: 1n, alarm } as const;
+      replica.propose(command, () => undefined);
+    }
+    expect(get("/health?exclude=NOSPACE").body).toContain("ALARM CORRUPT");
+    expect(get("/health?exclude=CORRUPT&exclude=NOSPACE").status).toBe(200);
+    expect(get("/health?exclude=corrupt&exclude=nospace").status).toBe(503);
+  });
+
+  test.each([
+    ["/livez", "ok\n"],
+    ["/livez?verbose", "[+]serializable_read ok\nok\n"],
+    ["/readyz", "ok\n"],
+    [
+      "/readyz?verbose&exclude=linearizable_read",
+      "[+]data_corruption ok\n[+]serializable_read ok\n[+]non_learner ok\nok\n",
+    ],
+    ["/readyz/linearizable_read?verbose", "[+]linearizable_read ok\nok\n"],
+    ["/readyz/non_learner?exclude=non_learner&verbose", "[+]non_learner ok\nok\n"],
+  ])("answers %s with the checks that are asked for (G21)", (target, body) => {
+    expect(get(target)).toMatchObject({ status: 200, body });
+  });
+
+  test("is alive but not ready while data is corrupt (G21)", () => {
+    const alarm = { kind: "alarm", action: "activate", memberId: 1n, alarm: "corrupt" } as const;
+    replica.propose(alarm, () => undefined);
+    expect(get("/livez").status).toBe(200);
+    const { status, body } = get("/readyz?exclude=linearizable_read&exclude=non_learner");
+    expect(status).toBe(503);
+    expect(body).toBe(
+      "[-]data_corruption failed: alarm activated: CORRUPT\n[+]serializable_read ok\n\n",
+    );
+    expect(get("/readyz?exclude=data_corruption").status).toBe(200);
+    expect(get("/readyz/data_corruption").status).toBe(503);
+  });
+
+  test("shows etcd's variables at /debug/vars (G23)", () => {
+    const { headers, body } = get("/debug/vars");
+    expect(headers["content-type"]).toBe("application/json; charset=utf-8");
+    expect(JSON.parse(String(body))).toMatchObject({
+      cmdline: [],
+      file_descriptor_limit: 1024,
+      memstats: { Sys: 12_345 },
+      "raft.status": { id: "8e9e05c52164694d", raftState: "StateLeader" },
+    });
+  });
+
   test("tells the version that it follows (G22)", () => {
     const { status, headers, body } = get("/version");
     expect(status).toBe(200);

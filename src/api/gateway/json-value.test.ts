@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { JsonDocument, JsonError, JsonList, JsonNumber, JsonObject } from "./json-value.ts";
 import type { JsonNode } from "./json-value.ts";
 
+const JSON_LETTERS: readonly string[] = '{ } [ ] , : " \\ u 0 1 e E + - . t f n'.split(" ");
+
 function parse(text: string): JsonDocument | undefined {
   return JsonDocument.parse(Buffer.from(text));
 }
@@ -42,11 +44,11 @@ describe("JSON of a request", () => {
   test("never ends in anything but a value or a JsonError, whatever the bytes are", () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 40 }),
-      fc.string({ unit: fc.constantFrom(...'{}[]",:\\u0123eE+-.tfn \n'), maxLength: 30 }),
+      fc.string({ unit: fc.constantFrom(...JSON_LETTERS), maxLength: 30 }),
     );
     fc.assert(
       fc.property(bytes, (given) => {
-        const buffer = Buffer.from(given as string);
+        const buffer = typeof given === "string" ? Buffer.from(given) : Buffer.from(given);
         let isFault = false;
         try {
           JsonDocument.parse(buffer);
