@@ -8,6 +8,7 @@ import { addedMemberId, singleMemberIds } from "./api/member-ids.ts";
 import { methodTable } from "./api/services.ts";
 import { watchMethod } from "./api/watch.ts";
 import { WatcherDirectory } from "./api/watcher-directory.ts";
+import { WorkTimes } from "./api/work-times.ts";
 import {
   EVENT_LOG_BYTES_DEFAULT,
   REQUEST_OVERHEAD_BYTES,
@@ -71,6 +72,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     log,
     fail,
     logSync: new Histogram(LATENCY_BUCKETS_SECONDS),
+    work: new WorkTimes(),
     delivery: new DeliveryLatency(realClock),
   };
   let opened: OpenedReplica;
@@ -141,7 +143,7 @@ function openTls(options: ServerOptions, log: Logger): TlsAcceptor | undefined {
 function answers(
   options: ServerOptions,
   { replica, hub, machine, leases, identity, auth }: OpenedReplica & { readonly auth: OpenedAuth },
-  { logSync, delivery }: Hooks,
+  { logSync, work, delivery }: Hooks,
   clients: Front,
 ): { methods: MethodTable; pages: HttpHandler; gateway: Gateway } {
   const { advertiseClientUrls } = options;
@@ -188,6 +190,8 @@ function answers(
     watchDelivery: delivery.histogram,
     leases,
     leaseTtls,
+    work,
+    authRevision: () => machine.auth.revision,
     transport: () => transportFigures(clients.listeners, gateway.counts),
     process: processFigures,
   };
@@ -203,11 +207,12 @@ interface Hooks {
   readonly log: Logger;
   readonly fail: (error: Error) => void;
   readonly logSync: Histogram;
+  readonly work: WorkTimes;
   readonly delivery: DeliveryLatency;
 }
 
 function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
-  const { log, fail, logSync, delivery } = hooks;
+  const { log, fail, logSync, work, delivery } = hooks;
   const ids = singleMemberIds({
     peerUrls: options.initialAdvertisePeerUrls,
     clusterToken: options.initialClusterToken,
@@ -236,6 +241,7 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
     clock: realClock,
     committed: (ms) => logSync.observe(ms / 1000),
     failed: fail,
+    worked: (kind, ms) => work.observe(kind, ms, realClock.wallMs()),
     diskIsFull: () => log.warn("the disk is full: raising the NOSPACE alarm"),
     rewriteFailed: (error) => log.warn("failed to rewrite log segments", { error: error.message }),
   });

@@ -40,6 +40,11 @@ export class MetricsText {
     for (const { labels, value } of samples) this.#sample(name, labels, value);
   }
 
+  /** A family that has no sample now. */
+  family(name: string, type: "counter" | "gauge" | "histogram", help: string): void {
+    this.#head(name, type, help);
+  }
+
   histogram(name: string, help: string, histogram: Histogram): void {
     this.#head(name, "histogram", help);
     const counts = histogram.cumulative();

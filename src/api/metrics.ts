@@ -5,9 +5,11 @@ import type { WatchStats } from "../watch/hub.ts";
 import type { LagTotals } from "../watch/watcher-survey.ts";
 import type { Histogram } from "./histogram.ts";
 import { idText } from "./member-ids.ts";
+import { addClientRequests, addMaintenance, addPeers } from "./member-metrics.ts";
 import { MetricsText, type Sample } from "./metrics-text.ts";
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from "./version.ts";
 import { addWatch } from "./watch-metrics.ts";
+import type { WorkTimes } from "./work-times.ts";
 
 /** What the transport counted since the start. */
 export interface TransportFigures {
@@ -53,6 +55,8 @@ export interface MetricsSources {
   readonly watchDelivery: Histogram;
   readonly leases: { readonly counters: Readonly<LeaseCounters> };
   readonly leaseTtls: Histogram;
+  readonly work: WorkTimes;
+  readonly authRevision: () => number;
   transport(): TransportFigures;
   process(): ProcessFigures;
 }
@@ -64,7 +68,11 @@ export function renderMetrics(sources: MetricsSources, lag: Readonly<LagTotals>)
   addStore(text, sources);
   addWatch(text, { stats: sources.watch(), lag, delivery: sources.watchDelivery });
   addLeases(text, sources);
-  addTransport(text, sources.transport());
+  addMaintenance(text, sources);
+  addPeers(text);
+  const transport = sources.transport();
+  addTransport(text, transport);
+  addClientRequests(text, transport);
   addProcess(text, sources.process());
   return text.toString();
 }
@@ -101,6 +109,8 @@ function addStore(text: MetricsText, { replica, machine, logSync }: MetricsSourc
   text.gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes in use of them.", sizeInUseBytes);
   const debugging = (name: string): string => `etcd_debugging_mvcc_${name}`;
   text.gauge(debugging("db_total_size_in_bytes"), "Bytes of the store's files.", sizeBytes);
+  const putBytes = "Bytes of keys and values that were put since the start.";
+  text.gauge(debugging("total_put_size_in_bytes"), putBytes, machine.counters.putBytes);
   text.gauge(debugging("keys_total"), "Live keys.", keys);
   text.gauge(debugging("current_revision"), "The store's durable revision.", revision);
   text.gauge(debugging("compact_revision"), "The last compacted revision.", compacted);
@@ -181,5 +191,7 @@ function addProcess(text: MetricsText, figures: ProcessFigures): void {
   text.counter(name("cpu_seconds_total"), "CPU time, user and system.", figures.cpuSeconds);
   text.gauge(name("open_fds"), "Open file descriptors.", figures.openFiles);
   text.gauge(name("max_fds"), "The most file descriptors allowed.", figures.openFilesMax);
+  text.gauge("os_fd_used", "Open file descriptors.", figures.openFiles);
+  text.gauge("os_fd_limit", "The most file descriptors allowed.", figures.openFilesMax);
   text.gauge(name("start_time_seconds"), "Start since 1970.", figures.startTimeSeconds);
 }

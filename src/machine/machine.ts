@@ -59,7 +59,7 @@ export class Machine {
   readonly #wantsPrevious: () => boolean;
   readonly #reader: RangeReader;
   readonly #txns: TxnRunner;
-  readonly #counters: OpCounters = { puts: 0, ranges: 0, deletes: 0, txns: 0 };
+  readonly #counters: OpCounters = { puts: 0, putBytes: 0, ranges: 0, deletes: 0, txns: 0 };
 
   constructor(store: MvccStore, options: MachineOptions) {
     this.auth = new AuthState({
@@ -157,6 +157,7 @@ export class Machine {
   /** A lone put asks for the lease first, then for the key (K21, K22). */
   #put(command: PutCommand): Applied {
     this.#counters.puts++;
+    this.#counters.putBytes += command.key.length + command.value.length;
     if (command.lease !== 0n && !this.#leases.exists(command.lease)) {
       return refused(new EtcdError("leaseNotFound"));
     }

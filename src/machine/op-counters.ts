@@ -4,6 +4,8 @@
  */
 export interface OpCounters {
   puts: number;
+  /** Of keys and values as they were sent. */
+  putBytes: number;
   ranges: number;
   deletes: number;
   /** Txn requests; a nested txn is part of its outer one. */

@@ -154,6 +154,7 @@ export class TxnRunner {
       case "put":
         assert(writer !== undefined, "a read-only txn has no put");
         this.#counters.puts++;
+        this.#counters.putBytes += op.key.length + op.value.length;
         return writer.put(op);
       case "delete-range":
         assert(writer !== undefined, "a read-only txn has no delete");

@@ -1,13 +1,16 @@
-import type { Timers } from "../base/outside.ts";
+import type { Clock, Timers } from "../base/outside.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { Location, RecordView } from "../storage/record.ts";
 import type { Rewrite } from "../storage/rewrite.ts";
+import type { BackgroundWork } from "./replica.ts";
 
 export interface CompactionRunnerOptions {
   readonly store: MvccStore;
   readonly log: LogStore;
   readonly timers: Timers;
+  readonly clock: Clock;
+  readonly worked: (work: BackgroundWork, ms: number) => void;
   /** False while a newer compaction's mark is not durable: nothing is removed for it yet. */
   readonly mayRemove: () => boolean;
   /** The index dropped all that it had to; the mark that says so waits to be committed. */
@@ -15,6 +18,8 @@ export interface CompactionRunnerOptions {
   /** The files could not be rewritten. The log is whole, only larger than it need be. */
   readonly rewriteFailed: (error: Error) => void;
 }
+
+const NOT_STARTED = -1;
 
 /** The failure is that of the disk; the log is whole then, only larger than it need be. */
 export type Defragmented = (failure: Error | undefined) => void;
@@ -36,6 +41,7 @@ export class CompactionRunner {
   /** The number below which they are; undefined until the log has been rolled for that. */
   #thoroughBelow: number | undefined;
   #isRolling = false;
+  #removalStartMs = NOT_STARTED;
   #scheduled = false;
   #stopped = false;
 
@@ -58,6 +64,10 @@ export class CompactionRunner {
     this.start();
   }
 
+  get isDefragmenting(): boolean {
+    return this.#defragmenting.length > 0;
+  }
+
   stop(): void {
     this.#stopped = true;
   }
@@ -66,7 +76,7 @@ export class CompactionRunner {
     const { store, mayRemove, removed } = this.#options;
     if (store.isCompacting) {
       if (!mayRemove()) return;
-      if (store.compactionStep(VERSIONS_PER_SLICE) === "done") removed();
+      if (this.#removeSlice() === "done") removed();
       this.start();
       return;
     }
@@ -93,6 +103,19 @@ export class CompactionRunner {
       this.#defragmented(failure);
       this.#options.rewriteFailed(failure);
     }
+  }
+
+  #removeSlice(): "more" | "done" {
+    const { store, clock, worked } = this.#options;
+    const startMs = clock.monotonicMs();
+    if (this.#removalStartMs === NOT_STARTED) this.#removalStartMs = startMs;
+    const progress = store.compactionStep(VERSIONS_PER_SLICE);
+    const endMs = clock.monotonicMs();
+    worked("compaction-slice", endMs - startMs);
+    if (progress === "more") return progress;
+    worked("compaction", endMs - this.#removalStartMs);
+    this.#removalStartMs = NOT_STARTED;
+    return progress;
   }
 
   #roll(): void {

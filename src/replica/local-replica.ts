@@ -22,7 +22,7 @@ import type { WatchHub } from "../watch/hub.ts";
 import { CompactionRunner } from "./compaction-runner.ts";
 import { FullDisk } from "./full-disk.ts";
 import { HashRunner } from "./hash-runner.ts";
-import type { HashKvResult, ReadView, Replica, ReplicaStatus } from "./replica.ts";
+import type { BackgroundWork, HashKvResult, ReadView, Replica, ReplicaStatus } from "./replica.ts";
 import type { SnapshotMember } from "./etcd-buckets.ts";
 import { type Snapshot, SnapshotRunner } from "./snapshot-runner.ts";
 
@@ -34,6 +34,8 @@ export interface ReplicaSurroundings {
   readonly committed: (ms: number) => void;
   /** The disk failed: nothing more may be promised, the process has to end. */
   readonly failed: (error: Error) => void;
+  /** Called with the milliseconds that a piece of background work took. */
+  readonly worked?: (work: BackgroundWork, ms: number) => void;
   /** The disk is full: NOSPACE was raised for it. */
   readonly diskIsFull?: () => void;
   /** A rewrite of the log's files failed: worth a line in the log, no more. */
@@ -80,6 +82,7 @@ export class LocalReplica implements Replica {
   readonly #committed: (ms: number) => void;
   readonly #failed: (error: Error) => void;
   readonly #diskIsFull: () => void;
+  readonly #worked: (work: BackgroundWork, ms: number) => void;
   readonly #compaction: CompactionRunner;
   readonly #hashes: HashRunner;
   readonly #snapshots: SnapshotRunner;
@@ -104,6 +107,7 @@ export class LocalReplica implements Replica {
     this.#clock = options.clock;
     this.#committed = options.committed;
     this.#failed = options.failed;
+    this.#worked = options.worked ?? ((): void => {});
     this.#diskIsFull = options.diskIsFull ?? ((): void => {});
     this.#view = { revision: options.store.head, compacted: options.store.compacted };
     this.#alarms = options.machine.alarms;
@@ -116,6 +120,8 @@ export class LocalReplica implements Replica {
       store: options.store,
       log: options.log,
       timers: options.timers,
+      clock: options.clock,
+      worked: (work, ms) => this.#worked(work, ms),
       mayRemove: () =>
         this.#store.compacted === this.#view.compacted && !this.#snapshots.holdsRemoval,
       removed: () => this.#removed(),
@@ -193,7 +199,9 @@ export class LocalReplica implements Replica {
   }
 
   defragment(done: (refusal: EtcdError | undefined) => void): void {
+    const startMs = this.#clock.monotonicMs();
     this.#compaction.defragment((failure) => {
+      this.#took("defragment", startMs);
       if (failure === undefined) done(undefined);
       else done(new EtcdError(isDiskFull(failure) ? "noSpace" : "unhealthy"));
     });
@@ -205,7 +213,11 @@ export class LocalReplica implements Replica {
   }
 
   hashKv(revision: number, done: (outcome: Outcome<HashKvResult>) => void): void {
-    this.#hashes.hash(revision, this.#view, done);
+    const startMs = this.#clock.monotonicMs();
+    this.#hashes.hash(revision, this.#view, (outcome) => {
+      if (!(outcome instanceof EtcdError)) this.#took("hash", startMs);
+      done(outcome);
+    });
   }
 
   snapshot(member: SnapshotMember, done: (snapshot: Snapshot) => void): void {
@@ -218,6 +230,8 @@ export class LocalReplica implements Replica {
     return {
       sizeBytes: this.#log.bytesWritten,
       sizeInUseBytes: this.#log.bytesLive,
+      writtenBytes: this.#log.bytesCommitted,
+      isDefragmenting: this.#compaction.isDefragmenting,
       appliedIndex: this.#view.revision,
       pendingProposals: this.#group.dones.length,
       keys: this.#store.keyCount,
@@ -292,6 +306,10 @@ export class LocalReplica implements Replica {
       assert(done !== undefined && outcome !== undefined, "every command has its outcome");
       done(outcome);
     }
+  }
+
+  #took(work: BackgroundWork, startMs: number): void {
+    this.#worked(work, this.#clock.monotonicMs() - startMs);
   }
 
   #isNoSpace(alarms: readonly Alarm[]): boolean {

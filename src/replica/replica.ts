@@ -29,6 +29,10 @@ export interface ReplicaStatus {
   readonly sizeBytes: number;
   /** Bytes of them that records in use take. */
   readonly sizeInUseBytes: number;
+  /** Bytes written to the log since the start. */
+  readonly writtenBytes: number;
+  /** Whether a Defragment is under way. */
+  readonly isDefragmenting: boolean;
   /** Commands applied and durable since the store began: never decreases (C5). */
   readonly appliedIndex: number;
   /** Commands that wait for their turn or for the disk. */
@@ -36,6 +40,9 @@ export interface ReplicaStatus {
   /** Live keys. */
   readonly keys: number;
 }
+
+/** Work that goes on between requests, as it is told when it was measured. */
+export type BackgroundWork = "compaction-slice" | "compaction" | "defragment" | "hash";
 
 /** The order of commands, and the rule that nothing leaves before it is durable. */
 export interface Replica {

@@ -74,6 +74,7 @@ export class LogStore implements RecordLog {
   #frame: SealedFrame | undefined;
   #frameDone: Done | undefined;
   #isWriting = false;
+  #bytesCommitted = 0;
   /** The frame did not fit on the disk. */
   #isStalled = false;
   /** The next frame begins a segment. */
@@ -246,6 +247,11 @@ export class LogStore implements RecordLog {
     return bytes;
   }
 
+  /** Bytes of frames that were made durable since the store was opened. */
+  get bytesCommitted(): number {
+    return this.#bytesCommitted;
+  }
+
   /** Bytes of frames without the records that were released, whose sizes are partly averages. */
   get bytesLive(): number {
     let bytes = 0;
@@ -373,6 +379,7 @@ export class LogStore implements RecordLog {
     }
     const { segment } = frame;
     segment.durableEnd = frame.end;
+    this.#bytesCommitted += frame.end - frame.offset;
     if (segment.allocatedEnd < frame.end) segment.allocatedEnd = frame.end;
     this.#durableFrame = frame.frameNumber;
     this.#supply.tend();

@@ -93,6 +93,8 @@ export class ImmediateReplica implements Replica {
     return {
       sizeBytes: 4096,
       sizeInUseBytes: 1024,
+      writtenBytes: 5000,
+      isDefragmenting: false,
       appliedIndex: this.#appliedIndex,
       pendingProposals: this.#held.length,
       keys: this.tested.store.keyCount,
