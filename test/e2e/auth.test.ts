@@ -1,0 +1,242 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Etcd3, EtcdAuthenticationFailedError } from "etcd3";
+import { afterAll, describe, expect, it, test } from "vitest";
+import { RpcClient } from "../support/rpc-client.ts";
+import { PEER_KINDS, TestServer, etcdBinary, httpGet, isAvailable } from "../support/servers.ts";
+import { normalise, runEtcdctl } from "./etcdctl.ts";
+
+/** What users and operators type, against a real etcd and ours: outputs and exit codes are equal. */
+const COMMANDS: readonly string[] = [
+  "auth enable",
+  "user add root:rp",
+  "user add ann:ap",
+  "user add ann:again",
+  "user add cert --no-password",
+  "user get ann",
+  "user get nobody",
+  "role add r",
+  "role add r",
+  "role grant-permission r readwrite b c",
+  "role grant-permission r read --prefix=true dir/",
+  "role grant-permission r write --from-key=true z",
+  "role grant-permission r read k",
+  "role grant-permission r nonsense k",
+  "role grant-permission none read k",
+  "role get r",
+  "role get r -w json",
+  "role get none",
+  "role list",
+  "user grant-role ann r",
+  "user grant-role ann none",
+  "user get ann --detail",
+  "user list",
+  "user list -w json",
+  "role revoke-permission r k",
+  "role revoke-permission r k",
+  "put dir/1 one",
+  "auth enable",
+  "get dir/1",
+  "--user=ann:ap get dir/1",
+  "--user=ann:ap get dir/ --prefix",
+  "--user=ann:ap put dir/1 two",
+  "--user=ann:ap put b1 x",
+  "--user=ann:ap get b1 zz",
+  "--user=ann:ap del b1",
+  "--user=ann:ap get --from-key z",
+  "--user=ann:wrong get dir/1",
+  "--user=nobody:x get dir/1",
+  "--user=cert:x get dir/1",
+  "--user=ann:ap user get ann",
+  "--user=ann:ap user list",
+  "--user=ann:ap role get r",
+  "--user=ann:ap auth disable",
+  "--user=root:rp user delete root",
+  "--user=root:rp role list",
+  "--user=root:rp user revoke-role ann r",
+  "--user=ann:ap get dir/1",
+  "--user=root:rp user delete ann",
+  "--user=root:rp role delete r",
+  "--user=root:rp user list",
+  "--user=root:rp auth disable",
+  "get dir/1",
+];
+
+for (const kind of PEER_KINDS) {
+  test.skipIf(!isAvailable(kind))(
+    `etcdctl of ${kind} says of users and roles what it says with its own etcd`,
+    async () => {
+      const binary = etcdBinary(kind, "etcdctl") ?? "";
+      const answers = await Promise.all(
+        [kind, "vedette" as const].map(async (one) => {
+          const server = await TestServer.start(one);
+          const said: string[] = [];
+          try {
+            for (const command of COMMANDS) {
+              const { exitCode, stdout, stderr } = await runEtcdctl(
+                binary,
+                server,
+                command.split(" "),
+              );
+              said.push(normalise(`${command}\n${exitCode}\n${stdout}\n${stderr}`, server));
+            }
+          } finally {
+            await server.dispose();
+          }
+          return said;
+        }),
+      );
+      expect(answers[1]).toEqual(answers[0]);
+    },
+    120_000,
+  );
+}
+
+const SECRET = "canary-5b1e0c";
+
+async function addRoot(client: RpcClient, password = SECRET): Promise<void> {
+  for (const [method, request] of [
+    ["UserAdd", { name: "root", password }],
+    ["UserGrantRole", { user: "root", role: "root" }],
+    ["AuthEnable", {}],
+  ] as const) {
+    expect((await client.call(method, request)).code, method).toBe(0);
+  }
+}
+
+async function login(client: RpcClient, name: string, password: string): Promise<string> {
+  client.token = undefined;
+  const { message, text } = await client.call("Authenticate", { name, password });
+  return String(message?.["token"] ?? text);
+}
+
+describe("a server with users", () => {
+  it("has them again after a restart, and nobody's token (A1, A16)", async () => {
+    const first = await TestServer.start("vedette", { flags: ["--bcrypt-cost", "4"] });
+    const client = new RpcClient(first.endpoint);
+    await addRoot(client);
+    const token = await login(client, "root", SECRET);
+    client.token = token;
+    expect((await client.call("UserList", {})).message?.["users"]).toEqual(["root"]);
+    client.close();
+    await first.stop();
+    const { dataDir, port } = first;
+    const second = await TestServer.start("vedette", { dataDir, port });
+    const again = new RpcClient(second.endpoint);
+    expect((await again.call("UserList", {})).text).toBe("etcdserver: user name is empty");
+    again.token = token;
+    expect((await again.call("UserList", {})).text).toBe("etcdserver: invalid auth token");
+    again.token = await login(again, "root", SECRET);
+    expect((await again.call("UserList", {})).message?.["users"]).toEqual(["root"]);
+    again.close();
+    await second.dispose();
+  });
+
+  it("tells no password or token to anybody who reads its logs and pages", async () => {
+    const server = await TestServer.start("vedette", { flags: ["--log-level", "debug"] });
+    const client = new RpcClient(server.endpoint);
+    await addRoot(client);
+    const token = await login(client, "root", SECRET);
+    expect(await login(client, "root", `${SECRET}x`)).toContain("authentication failed");
+    client.token = token;
+    await client.call("UserChangePassword", { name: "root", password: `${SECRET}y` });
+    const pages = ["/metrics", "/health", "/version", "/vedette/watchers"];
+    const bodies = await Promise.all(pages.map((page) => httpGet(server.port, page)));
+    const all = `${server.log}${bodies.map(({ body }) => body).join()}`;
+    expect(all).toContain("etcd_server_has_leader");
+    expect(all).not.toContain("canary");
+    expect(all).not.toContain(token.slice(0, 16));
+    // Who watches what is root's business (/metrics and the others are open, as in etcd).
+    expect(bodies.map(({ status }) => status)).toEqual([200, 200, 200, 401]);
+    client.close();
+    await server.dispose();
+  });
+
+  it("serves others while passwords are compared", async () => {
+    const server = await TestServer.start("vedette");
+    const client = new RpcClient(server.endpoint);
+    await addRoot(client);
+    client.token = await login(client, "root", SECRET);
+    const key = Buffer.from("k");
+    const order: string[] = [];
+    const token = client.token;
+    client.token = undefined;
+    const logins = Array.from({ length: 4 }, async () => {
+      await client.call("Authenticate", { name: "root", password: SECRET });
+      order.push("login");
+    });
+    client.token = token;
+    const puts = Array.from({ length: 4 }, async () => {
+      expect((await client.call("Put", { key })).code).toBe(0);
+      order.push("put");
+    });
+    await Promise.all([...logins, ...puts]);
+    expect(order.slice(0, 4)).toEqual(["put", "put", "put", "put"]);
+    client.close();
+    await server.dispose();
+  });
+});
+
+describe("JWT (A17)", () => {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-auth-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it.each(["vedette", ...PEER_KINDS.filter(isAvailable)] as const)(
+    "%s gives out tokens that are outdated by every change of users",
+    async (kind) => {
+      const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+      const files = [join(folder, `${kind}.key`), join(folder, `${kind}.pub`)] as const;
+      writeFileSync(files[0], privateKey.export({ type: "pkcs1", format: "pem" }));
+      writeFileSync(files[1], publicKey.export({ type: "spki", format: "pem" }));
+      const flag = `jwt,pub-key=${files[1]},priv-key=${files[0]},sign-method=RS256,ttl=10m`;
+      const server = await TestServer.start(kind, { flags: ["--auth-token", flag] });
+      const client = new RpcClient(server.endpoint);
+      await addRoot(client);
+      client.token = await login(client, "root", SECRET);
+      expect(client.token.split(".")).toHaveLength(3);
+      const key = Buffer.from("k");
+      expect((await client.call("Put", { key })).code).toBe(0);
+      expect((await client.call("RoleAdd", { name: "r" })).code).toBe(0);
+      const { code, text } = await client.call("Put", { key });
+      expect([code, text]).toEqual([3, "etcdserver: revision of auth store is old"]);
+      client.token = await login(client, "root", SECRET);
+      expect((await client.call("Put", { key })).code).toBe(0);
+      client.token = `${client.token.slice(0, -8)}AAAAAAAA`;
+      expect((await client.call("Put", { key })).text).toBe("etcdserver: invalid auth token");
+      client.close();
+      await server.dispose();
+    },
+    30_000,
+  );
+});
+
+describe("npm etcd3", () => {
+  it("logs in, does what it may, and is told what it may not", async () => {
+    const server = await TestServer.start("vedette", { flags: ["--bcrypt-cost", "4"] });
+    const hosts = `http://${server.endpoint}`;
+    const open = new Etcd3({ hosts });
+    await open.user("root").create("rp");
+    await open.user("root").addRole("root");
+    const role = open.role("r");
+    await role.create();
+    await role.grant({ permission: "Readwrite", range: open.range({ prefix: "mine/" }) });
+    const ann = await open.user("ann").create("ap");
+    await ann.addRole("r");
+    await open.auth.authEnable();
+    open.close();
+    const client = new Etcd3({ hosts, auth: { username: "ann", password: "ap" } });
+    await client.put("mine/a").value("1");
+    expect(await client.get("mine/a").string()).toBe("1");
+    await expect(client.get("other").string()).rejects.toThrow("permission denied");
+    const wrong = new Etcd3({ hosts, auth: { username: "ann", password: "no" } });
+    await expect(wrong.get("mine/a").string()).rejects.toThrow(EtcdAuthenticationFailedError);
+    const watcher = await client.watch().prefix("mine/").create();
+    const seen = new Promise((resolve) => watcher.on("put", (kv) => resolve(String(kv.value))));
+    await client.put("mine/b").value("2");
+    expect(await seen).toBe("2");
+    for (const one of [client, wrong]) one.close();
+    await server.dispose();
+  });
+});
