@@ -78,9 +78,17 @@ const COMMANDS: readonly Command[] = [
   ["member list -w json"],
   ["member list -w fields"],
   ["member remove 1234"],
+  ["member update 1234 --peer-urls=http://127.0.0.1:1"],
+  ["member promote 1234"],
+  ["member add x --learner --peer-urls=nonsense"],
+  ["member add x --learner --peer-urls=http://127.0.0.1:1"],
+  ["member add y --learner --peer-urls=http://127.0.0.1:2"],
+  ["move-leader 1234"],
   ["alarm list"],
   ["alarm disarm"],
+  ["alarm disarm -w json"],
   ["defrag"],
+  ["defrag -w json"],
   ["put"],
   ["get"],
   ["frobnicate"],
@@ -128,6 +136,73 @@ function etcdctlTests(version: (typeof PEER_KINDS)[number]): void {
       if (got !== expected) differences.push(`${args}\nours:\n${got}\netcd's:\n${expected}`);
     }
     expect(differences).toEqual([]);
+  });
+
+  test("a learner is listed, and can be updated and removed", async () => {
+    const outputs = await Promise.all(
+      [ours, peer].map(async (server) => {
+        const run = async (...args: string[]): Promise<string> => {
+          const { exitCode, stdout, stderr } = await runEtcdctl(binary, server, args);
+          return normalise(`exit ${exitCode}\n${stdout}\n${stderr}`, server);
+        };
+        const { stdout } = await runEtcdctl(binary, server, ["member", "list"]);
+        const learner = /^([0-9a-f]+), unstarted, , \S+, , true$/m.exec(stdout)?.[1] ?? "";
+        return [
+          await run("member", "promote", learner),
+          await run("member", "update", learner, "--peer-urls=http://127.0.0.1:3"),
+          await run("member", "remove", learner),
+          await run("member", "remove", learner),
+          await run("member", "list"),
+        ];
+      }),
+    );
+    expect(outputs[0]).toEqual(outputs[1]);
+    expect(outputs[0]?.[2]).toContain("removed from cluster");
+  });
+
+  test("a store at its quota refuses puts until it has been compacted, defragmented, disarmed", async () => {
+    const outputs = await Promise.all(
+      ([version, "vedette"] as const).map(async (kind) => {
+        const server = await TestServer.start(kind, { flags: ["--quota-backend-bytes=900000"] });
+        const run = async (args: string, input?: string): Promise<string> => {
+          const { exitCode, stdout, stderr } = await runEtcdctl(
+            binary,
+            server,
+            args.split(" "),
+            input,
+          );
+          return normalise(`exit ${exitCode}\n${stdout}\n${stderr}`, server);
+        };
+        try {
+          const value = "x".repeat(100_000);
+          let filled = "exit 0";
+          for (let i = 0; i < 12 && filled.startsWith("exit 0"); i++) {
+            filled = await run("put big", value);
+          }
+          const { stdout } = await runEtcdctl(binary, server, ["get", "big", "-w", "json"]);
+          const { header } = JSON.parse(stdout) as { header: { revision: number } };
+          return [
+            filled,
+            await run("put small 1"),
+            await run("del small"),
+            await run("alarm list"),
+            await run("endpoint health"),
+            (await run(`compaction ${header.revision} --physical`)).replaceAll(/\d+/g, "N"),
+            await run("defrag"),
+            await run("put small 1"),
+            await run("alarm disarm"),
+            await run("put small 1"),
+            await run("alarm list"),
+          ];
+        } finally {
+          await server.dispose();
+        }
+      }),
+    );
+    expect(outputs[1]).toEqual(outputs[0]);
+    expect(outputs[0]?.[0]).toContain("database space exceeded");
+    expect(outputs[0]?.[3]).toContain("NOSPACE");
+    expect(outputs[0]?.[9]).toContain("OK");
   });
 
   test("the endpoint's status names version, leader and a revision's worth of raft", async () => {

@@ -84,6 +84,8 @@ export function normalise(text: string, server: TestServer): string {
       .replaceAll(/("?(?:cluster_id|member_id|leader|ID|MemberID|ClusterID)"? ?: ?)\d{6,}/g, "$1ID")
       // Ids are hexadecimal without leading zeros; no hash or revision has as many digits.
       .replaceAll(/\b[0-9a-f]{12,16}\b/g, "ID")
+      // etcdctl pads a cluster's id to 16 places.
+      .replaceAll(/cluster +ID/g, "cluster ID")
       .replaceAll(/("?(?:raft_term|raftTerm|RaftTerm)"? ?: ?)\d+/g, "$1N")
       .replaceAll(/("?(?:raftIndex|RaftIndex|raftAppliedIndex|RaftAppliedIndex)"? ?: ?)\d+/g, "$1N")
       .replaceAll(/("?(?:dbSize|DbSize|dbSizeInUse|DbSizeInUse)"? ?: ?)\d+/g, "$1N")
