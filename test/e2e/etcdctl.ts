@@ -33,14 +33,14 @@ export function runEtcdctl(
   });
 }
 
-/** An `etcdctl watch` that runs beside other commands. */
+/** An `etcdctl watch`, or another command that goes on, beside other commands. */
 export class EtcdctlWatch {
   readonly #child: ReturnType<typeof spawn>;
   #stdout = "";
   #wake: (() => void) | undefined;
 
-  constructor(binary: string, server: TestServer, args: readonly string[]) {
-    this.#child = spawn(binary, [`--endpoints=http://${server.endpoint}`, "watch", ...args], {
+  constructor(binary: string, server: TestServer, args: readonly string[], command = "watch") {
+    this.#child = spawn(binary, [`--endpoints=http://${server.endpoint}`, command, ...args], {
       env: { ...process.env, ETCDCTL_API: "3" },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -68,9 +68,9 @@ export class EtcdctlWatch {
     return this.#stdout;
   }
 
-  async stop(): Promise<void> {
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const gone = new Promise((resolve) => this.#child.once("close", resolve));
-    this.#child.kill("SIGKILL");
+    this.#child.kill(signal);
     await gone;
   }
 }
