@@ -12,7 +12,7 @@ export interface CallInfo {
   readonly peer: string;
   /**
    * The common name of the client's certificate, verified, where certificates stand for users
-   * (--client-cert-auth); else undefined.
+   * (--client-cert-auth), empty when it has none; else undefined.
    */
   readonly peerCommonName?: string | undefined;
 }

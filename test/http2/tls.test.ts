@@ -83,7 +83,7 @@ describe("the common name of a client's certificate (T6)", () => {
   it.each([
     ["stands for the user where certificates do", true, "alice", "alice"],
     ["does not, where an authority is asked only", false, "alice", undefined],
-    ["is none in a certificate without one", true, undefined, undefined],
+    ["is empty in a certificate without one", true, undefined, ""],
   ])("%s", async (_, isUser, commonName, expected) => {
     const to = await start(true, isUser);
     const client = authority.issue(commonName === undefined ? {} : { commonName });

@@ -48,7 +48,8 @@ export class Identifier {
       return this.#tokens.identify(token, authRevision) ?? new EtcdError("invalidAuthToken");
     }
     const user = call.peerCommonName;
-    if (user === undefined || user === "") return undefined;
+    // A certificate without a name is that of a user who does not exist, as with etcd.
+    if (user === undefined) return undefined;
     if (call.header(GATEWAY_HEADER) !== undefined) return undefined;
     return { user, authRevision };
   }

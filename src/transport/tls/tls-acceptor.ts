@@ -147,7 +147,7 @@ export class TlsAcceptor {
       socket.destroy();
       return;
     }
-    secured({ socket, peerCommonName: policy.commonNameIsUser ? commonName : undefined });
+    secured({ socket, peerCommonName: policy.commonNameIsUser ? (commonName ?? "") : undefined });
   }
 
   #reject(socket: TLSSocket, reason: string): void {
