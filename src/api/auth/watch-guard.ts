@@ -61,7 +61,10 @@ export class WatchGuard {
     const client = new WatchClient(call);
     if (!this.#gate.isOpen) {
       const identity = this.#gate.identify(call);
-      if (identity !== undefined && !(identity instanceof EtcdError)) client.proved(identity.user);
+      const isProof = this.#gate.judge(identity).identified() === undefined;
+      if (isProof && identity !== undefined && !(identity instanceof EtcdError)) {
+        client.proved(identity.user);
+      }
     }
     return client;
   }
@@ -136,13 +139,15 @@ export class WatchGuard {
   /** Who has once proved who it is stays who it is; the others are asked now. */
   #judgeOf({ client }: WatchStream): Judge {
     const gate = this.#gate;
-    if (client.user !== "") {
-      return gate.judge({ user: client.user, authRevision: gate.auth.revision });
+    if (client.user === "" && client instanceof WatchClient) {
+      const identity = gate.identify(client.call);
+      if (identity === undefined || identity instanceof EtcdError) return gate.judge(identity);
+      if (identity.authRevision < gate.auth.revision) return gate.judge(identity);
+      client.proved(identity.user);
     }
-    if (!(client instanceof WatchClient)) return gate.judge(undefined);
-    const identity = gate.identify(client.call);
-    if (identity !== undefined && !(identity instanceof EtcdError)) client.proved(identity.user);
-    return gate.judge(identity);
+    if (client.user === "") return gate.judge(undefined);
+    // Users may change between two slices: then the proof is not too old, and all are judged again.
+    return gate.judge({ user: client.user, authRevision: Number.POSITIVE_INFINITY });
   }
 }
 
