@@ -36,8 +36,11 @@ export class RestoreError extends Error {
 const HASH_BYTES = 32;
 /** Databases are whole pages, and every page size is a multiple of this. */
 const PAGE_STEP = 512;
-/** So much is appended between two commits. */
-const COMMIT_BYTES: number = 4 * 1024 * 1024;
+/**
+ * So much is appended between two commits. One commit is one frame, and whoever reads old history in
+ * slices starts each at the beginning of a frame.
+ */
+const COMMIT_BYTES: number = 512 * 1024;
 /** Nothing is read back before the folder is opened again. */
 const RESIDENT_BYTES: number = 8 * 1024 * 1024;
 const READ_BYTES: number = 1024 * 1024;
