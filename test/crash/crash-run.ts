@@ -2,6 +2,7 @@ import { SeededRandom } from "../support/random.ts";
 import { type ServerKind, TestServer } from "../support/servers.ts";
 import { CrashAudit } from "./crash-audit.ts";
 import { CrashChecker, EventRecord } from "./crash-checker.ts";
+import { LeaseCallers } from "./crash-leases.ts";
 import { HistoryReader, Watchers } from "./crash-watchers.ts";
 import { Writers } from "./crash-writers.ts";
 
@@ -27,6 +28,8 @@ export interface CrashReport {
   readonly kills: number;
   readonly attempted: number;
   readonly acknowledged: number;
+  /** Grants and revokes of leases. */
+  readonly leases: number;
   readonly revisions: number;
   readonly compacted: number;
   readonly watchedEvents: number;
@@ -66,6 +69,7 @@ class CrashRun {
   readonly #checker: CrashChecker;
   readonly #audit: CrashAudit;
   readonly #writers: Writers;
+  readonly #leases: LeaseCallers;
   readonly #watchers: Watchers;
   readonly #restarts: number[] = [];
   #server: TestServer | undefined;
@@ -83,6 +87,7 @@ class CrashRun {
       isStrict: options.server === "vedette",
     });
     this.#writers = new Writers(this.#checker, options);
+    this.#leases = new LeaseCallers(options.seed);
     this.#watchers = new Watchers(this.#checker, this.#audit, prefixes);
   }
 
@@ -96,6 +101,7 @@ class CrashRun {
       if (this.#random.chance(this.#options.compactChance)) await this.#compact(server);
       const from = performance.now();
       this.#writers.start();
+      this.#leases.start();
       await pause(UP_MS_MIN + this.#random.next() * (UP_MS_MAX - UP_MS_MIN));
       await this.#kill(server);
       this.#writingMs += performance.now() - from;
@@ -116,6 +122,7 @@ class CrashRun {
 
   async close(): Promise<void> {
     this.#writers.close();
+    this.#leases.close();
     this.#watchers.close();
     await this.#server?.dispose();
   }
@@ -126,10 +133,12 @@ class CrashRun {
     this.#audit.judge({ resumedFrom: this.#watchers.resumedFrom });
     await this.#watchers.connect(server.port);
     await this.#writers.connect(server.port);
+    await this.#leases.connect(server.port);
   }
 
   async #kill(server: TestServer): Promise<void> {
     this.#writers.expectLoss();
+    this.#leases.expectLoss();
     await server.kill();
     this.#kills++;
     await Promise.all([this.#writers.lost(), this.#watchers.lost()]);
@@ -200,6 +209,7 @@ class CrashRun {
       kills: this.#kills,
       attempted: this.#writers.attempted,
       acknowledged: this.#writers.acknowledged,
+      leases: this.#leases.acknowledged,
       revisions: this.#checker.historyRevision,
       compacted: this.#checker.compacted,
       watchedEvents: this.#checker.watchedEvents,
@@ -207,7 +217,11 @@ class CrashRun {
       seconds: Math.round(elapsedMs / 100) / 10,
       restartMsMedian: Math.round(restarts[restarts.length >> 1] ?? 0),
       writesPerSecond: Math.round((this.#writers.acknowledged * 1000) / this.#writingMs),
-      violations: [...this.#checker.violations, ...this.#audit.faults].slice(0, VIOLATIONS_MAX),
+      violations: [
+        ...this.#checker.violations,
+        ...this.#leases.violations,
+        ...this.#audit.faults,
+      ].slice(0, VIOLATIONS_MAX),
     };
   }
 }

@@ -20,5 +20,6 @@ test("three kills lose nothing, repeat nothing and invent nothing", async () => 
   expect(report.kills).toBe(3);
   expect(report.acknowledged).toBeGreaterThan(0);
   expect(report.watchedEvents).toBeGreaterThan(report.acknowledged);
+  expect(report.leases).toBeGreaterThan(20);
   expect(report.audited).toBeGreaterThan(100);
 });
