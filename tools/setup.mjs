@@ -1,6 +1,6 @@
 /**
- * Gets the programs that tests drive the server with: Debian's etcd, etcdctl, nghttp, h2load and
- * curl, and a newer etcd beside them in .peers/. What cannot be had is said in one line; tests that
+ * Gets the programs that tests drive the server with: Debian's etcd, etcdctl, nghttp, h2load, curl
+ * and Python client, and a newer etcd beside them in .peers/. What cannot be had is said in one line; tests that
  * need it skip themselves.
  */
 import { spawnSync } from "node:child_process";
@@ -10,12 +10,13 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Which Debian package brings which commands. */
+/** Which Debian package brings which commands, or files. */
 const PACKAGES = {
   "etcd-server": ["etcd"],
   "etcd-client": ["etcdctl"],
   "nghttp2-client": ["nghttp", "h2load"],
   curl: ["curl"],
+  "python3-etcd3": ["/usr/lib/python3/dist-packages/etcd3"],
 };
 const PEERS = ["etcd", "etcdctl", "etcdutl"];
 const PEERS_FOLDER = path.join(ROOT, ".peers");
@@ -73,6 +74,7 @@ function mayInstall() {
  * @returns {boolean}
  */
 function isOnPath(command) {
+  if (path.isAbsolute(command)) return existsSync(command);
   const folders = (process.env["PATH"] ?? "").split(path.delimiter);
   return folders.some((folder) => folder !== "" && existsSync(path.join(folder, command)));
 }
