@@ -1,3 +1,4 @@
+import type { AuthGate } from "./api/auth/gate.ts";
 import type { HttpFront, HttpHandler, MethodTable } from "./api/call.ts";
 import { AccessControl, guarded } from "./api/gateway/access-control.ts";
 import { Gateway } from "./api/gateway/gateway.ts";
@@ -12,10 +13,11 @@ export interface ClientHttp {
   readonly front: HttpFront | undefined;
 }
 
-export function openGateway(options: ServerOptions, methods: MethodTable): Gateway {
+export function openGateway(options: ServerOptions, methods: MethodTable, gate: AuthGate): Gateway {
   return new Gateway({
     methods,
     access: accessControl(options),
+    gate,
     messageBytesMax: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
     timers: realTimers,
   });

@@ -178,7 +178,7 @@ function answers(
     recipes: { hub, timers: realTimers },
     auth: auth.sources,
   });
-  const gateway = openGateway(options, methods);
+  const gateway = openGateway(options, methods, auth.gate);
   const figures: MetricsSources = {
     memberId: identity.memberId,
     replica,

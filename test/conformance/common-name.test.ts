@@ -35,6 +35,17 @@ function etcdctl(args: readonly string[]): Promise<string> {
   });
 }
 
+/** The body and the status of a POST that asks for the key a. */
+function curl(client: CertificateFiles, url: string): Promise<string> {
+  const files = ["--cacert", authority.caFile, "--cert", client.certFile, "--key", client.keyFile];
+  const asked = ["-d", '{"key":"YQ=="}', "-w", " %{http_code}", url];
+  return new Promise((resolve) => {
+    execFile("curl", ["-s", ...files, ...asked], { timeout: 20_000 }, (_, stdout) => {
+      resolve(stdout.replace("\n", ""));
+    });
+  });
+}
+
 describe.each(KINDS)("with %s", (kind) => {
   const test = it.skipIf(!isAvailable(kind) || ETCDCTL === undefined);
 
@@ -84,6 +95,12 @@ describe.each(KINDS)("with %s", (kind) => {
       expect(await as(alice, "--user=root:r", "put", "z", "1")).toBe("OK");
       expect(await as(nobody, "--user=alice:a", "get", "a")).toBe("a\n1");
       expect(await admin("put", "a", "2")).toBe("Error: etcdserver: user name is empty");
+      // The gateway calls for everybody, so a certificate would say nothing of who asks (A18).
+      expect(await curl(alice, `${secure}/v3/kv/range`)).toBe(
+        "CommonName of client sending a request against gateway will be ignored and not used as " +
+          "expected 400",
+      );
+      expect(await curl(nameless, `${secure}/v3/kv/range`)).toContain("user name is empty");
     } finally {
       await server.dispose();
     }

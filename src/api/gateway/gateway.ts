@@ -1,5 +1,6 @@
 import { GrpcCode } from "../../base/errors.ts";
 import type { Timers } from "../../base/outside.ts";
+import type { AuthGate } from "../auth/gate.ts";
 import type {
   HttpBodyReader,
   HttpExchange,
@@ -21,6 +22,7 @@ import { type UnaryMethod, UnaryRequest } from "./unary-request.ts";
 export interface GatewayOptions {
   readonly methods: MethodTable;
   readonly access: AccessControl;
+  readonly gate: AuthGate;
   /** Longest message, in bytes (T4). */
   readonly messageBytesMax: number;
   readonly timers: Timers;
@@ -32,6 +34,11 @@ const OLD_PREFIX = "/v3beta/";
 /** Nothing can be done in less, and no timer is shorter. */
 const TIMEOUT_MS_LEAST = 1;
 const WATCH_RPC = "/etcdserverpb.Watch/Watch";
+
+/** To a certificate that would be taken for a user by gRPC, and is not here (A18). */
+const COMMON_NAME_IGNORED =
+  "CommonName of client sending a request against gateway will be ignored and not used as " +
+  "expected\n";
 
 /** Who has been answered already: the rest of the request is of no interest. */
 const ANSWERED: HttpBodyReader = {
@@ -66,6 +73,10 @@ export class Gateway implements HttpFront {
     const verdict = this.#options.access.judge(exchange);
     if (verdict.kind === "answer") return answer(exchange, verdict.response);
     const { headers } = verdict;
+    if (exchange.peerCommonName && !this.#options.gate.isOpen) {
+      const type = { ...headers, "content-type": "text/plain; charset=utf-8" };
+      return answer(exchange, { status: 400, headers: type, body: COMMON_NAME_IGNORED });
+    }
     const { path, query } = split(exchange.target);
     if (`${path}/` === PREFIX) return answer(exchange, moved(headers, query));
     const route = this.#routes.get(path);
