@@ -1,5 +1,6 @@
 import { runPuts, runRanges } from "./call-load.ts";
 import { prepareCatchUp } from "./catch-up-load.ts";
+import { prepareRenewals } from "./lease-load.ts";
 import { type MemoryLoad, runMemoryLoad } from "./memory-load.ts";
 import type { Bar, Row } from "./row.ts";
 import { runStallLoad } from "./stall-load.ts";
@@ -42,6 +43,13 @@ export const ROWS: readonly Row[] = [
       await runPuts({ callers: 256, calls: 10_000 }, context);
       return () => runRanges({ callers: 64, calls: 60_000 }, context);
     },
+  },
+  {
+    name: "renewal, 100,000 leases, 64 streams",
+    group: CALLS,
+    bars: callBars(2),
+    prepare: (context) =>
+      prepareRenewals({ leases: 100_000, streams: 64, renewals: 100_000 }, context),
   },
   watchRow("fan-out: 1,000 watchers of one range, 64 writers", FAN_OUT, [
     { figure: "perSecond", times: 10 },
