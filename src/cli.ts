@@ -11,6 +11,12 @@ import { restore } from "./restore.ts";
 import { parseRestoreArguments, RESTORE_USAGE, restoredText } from "./restore-arguments.ts";
 import { notifyInit } from "./notify-init.ts";
 import { type RunningServer, startServer } from "./server.ts";
+import {
+  parseStatusArguments,
+  snapshotStatus,
+  STATUS_USAGE,
+  statusText,
+} from "./snapshot-status.ts";
 import { parseTopArguments, runTop, TOP_USAGE } from "./top.ts";
 
 /** Exit codes: of Go's flag package, and of sysexits(3) for a broken invariant. */
@@ -21,6 +27,7 @@ const EXIT_BROKEN = 70;
 const COMMANDS: ReadonlyMap<string, (args: readonly string[]) => Promise<void>> = new Map([
   ["top", runTopCommand],
   ["restore", runRestoreCommand],
+  ["snapshot", runSnapshotCommand],
 ]);
 
 await main();
@@ -84,6 +91,20 @@ async function runRestoreCommand(args: readonly string[]): Promise<void> {
   process.stdout.write(
     options === undefined ? RESTORE_USAGE : restoredText(options, await restore(options)),
   );
+}
+
+/** etcdutl's names. */
+async function runSnapshotCommand([command, ...args]: readonly string[]): Promise<void> {
+  if (command === "restore") {
+    await runRestoreCommand(args);
+  } else if (command === "status") {
+    const options = parseStatusArguments(args);
+    process.stdout.write(
+      options === undefined ? STATUS_USAGE : statusText(options, snapshotStatus(options)),
+    );
+  } else {
+    throw new FlagError("vedette snapshot: there is: status, restore");
+  }
 }
 
 async function serve({ options, remarks }: Extract<ParsedFlags, { kind: "serve" }>): Promise<void> {

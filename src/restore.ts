@@ -1,14 +1,11 @@
-import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
-  fstatSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
-  readSync,
   renameSync,
   rmSync,
 } from "node:fs";
@@ -23,19 +20,12 @@ import { random64, realRandom } from "./outside.ts";
 import { EtcdImport } from "./replica/etcd-import.ts";
 import { OpeningLog } from "./replica/opening-log.ts";
 import type { Restored, RestoreOptions } from "./restore-arguments.ts";
+import { openSnapshot, RestoreError } from "./snapshot-file.ts";
 import { BoltReader, type ByteSource } from "./storage/bolt/reader.ts";
 import { LogStore } from "./storage/log-store.ts";
 import { NodeDisk } from "./storage/node-disk.ts";
 import type { StoreIdentity } from "./storage/store-identity.ts";
 
-/** The file cannot be restored, or not there. Nothing has been made. */
-export class RestoreError extends Error {
-  override readonly name = "RestoreError";
-}
-
-const HASH_BYTES = 32;
-/** Databases are whole pages, and every page size is a multiple of this. */
-const PAGE_STEP = 512;
 /**
  * So much is appended between two commits. One commit is one frame, and whoever reads old history in
  * slices starts each at the beginning of a frame.
@@ -43,7 +33,6 @@ const PAGE_STEP = 512;
 const COMMIT_BYTES: number = 512 * 1024;
 /** Nothing is read back before the folder is opened again. */
 const RESIDENT_BYTES: number = 8 * 1024 * 1024;
-const READ_BYTES: number = 1024 * 1024;
 
 /**
  * Makes a data folder from a snapshot. It is built beside its place, read back as a server would,
@@ -86,48 +75,17 @@ function refuseUsed(place: string): void {
   if (!isEmpty) throw new RestoreError(`data-dir "${place}" is not empty`);
 }
 
-/** The database in the file: what stands before the hash, if there is one. */
+/** The database in the file, whose hash is right if it has to be. */
 function sourceOf(descriptor: number, { file, skipHashCheck }: RestoreOptions): ByteSource {
-  const { size } = fstatSync(descriptor);
-  const hasHash = size % PAGE_STEP === HASH_BYTES;
-  if (!hasHash && !skipHashCheck) {
+  const { source, hasHash, checkHash } = openSnapshot(descriptor, file);
+  if (skipHashCheck) return source;
+  if (!hasHash) {
     throw new RestoreError(
       `${file} does not end with its hash; --skip-hash-check takes it as it is`,
     );
   }
-  const source: ByteSource = {
-    size: hasHash ? size - HASH_BYTES : size,
-    read: (position, target) => readAt(descriptor, position, target),
-  };
-  if (!skipHashCheck) checkHash(source, file);
+  checkHash();
   return source;
-}
-
-function checkHash(source: ByteSource, file: string): void {
-  const hash = createHash("sha256");
-  const buffer = new Uint8Array(READ_BYTES);
-  for (let at = 0; at < source.size; ) {
-    const part = buffer.subarray(0, Math.min(READ_BYTES, source.size - at));
-    const count = source.read(at, part);
-    if (count === 0) throw new RestoreError(`${file} became shorter while it was read`);
-    hash.update(part.subarray(0, count));
-    at += count;
-  }
-  const stored = new Uint8Array(HASH_BYTES);
-  source.read(source.size, stored);
-  if (!hash.digest().equals(stored)) {
-    throw new RestoreError(`${file} is damaged: it does not have the hash that it ends with`);
-  }
-}
-
-function readAt(descriptor: number, position: number, target: Uint8Array): number {
-  let done = 0;
-  while (done < target.length) {
-    const count = readSync(descriptor, target, done, target.length - done, position + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return done;
 }
 
 function identityOf({ peerUrls, clusterToken, name }: RestoreOptions): StoreIdentity {

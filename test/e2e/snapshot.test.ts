@@ -180,7 +180,21 @@ async function status(kind: "etcd-3.4" | "etcd-3.5", file: string): Promise<Mess
   const tool = etcdBinary(kind, kind === "etcd-3.4" ? "etcdctl" : "etcdutl") ?? "";
   const env = { ...process.env, ETCDCTL_API: "3" };
   const { stdout } = await run(tool, ["snapshot", "status", file, "-w", "json"], { env });
+  for (const format of kind === "etcd-3.4" ? ["json", "simple", "table"] : ["json", "simple"]) {
+    const there = await run(tool, ["snapshot", "status", file, "-w", format], { env });
+    const here = await run(process.execPath, [cli, "snapshot", "status", file, "-w", format]);
+    expect(here.stdout).toBe(there.stdout);
+  }
   return JSON.parse(stdout) as Message;
+}
+
+/** Takes a snapshot by the tool that people use. */
+async function saveByTool(kind: "etcd-3.4" | "etcd-3.5", server: TestServer): Promise<Buffer> {
+  const file = join(folder, `tool-${kind}.db`);
+  const args = [`--endpoints=http://${server.endpoint}`, "snapshot", "save", file];
+  const env = { ...process.env, ETCDCTL_API: "3" };
+  await run(etcdBinary(kind, "etcdctl") ?? "", args, { env });
+  return readFileSync(file);
 }
 
 describe.each(PEER_KINDS)("snapshots to and from %s (M40-M42)", (kind) => {
@@ -198,6 +212,7 @@ describe.each(PEER_KINDS)("snapshots to and from %s (M40-M42)", (kind) => {
         expect(await seen(theirs)).toEqual(expected);
 
         const file = await save(ours, `ours-${kind}.db`);
+        expect((await saveByTool(kind, servers[0])).equals(readFileSync(file))).toBe(true);
         const etcdFile = await save(theirs, `theirs-${kind}.db`);
         for (const name of ["key", "lease", "authUsers", "authRoles", "auth", "alarm"]) {
           expect(bucket(file, name), name).toEqual(bucket(etcdFile, name));

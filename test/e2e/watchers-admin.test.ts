@@ -194,7 +194,7 @@ describe("top", () => {
   it("says what is wrong", async () => {
     expect(await top("topp")).toMatchObject({
       code: 2,
-      err: "vedette: no such command: topp; there is: top, restore\n",
+      err: "vedette: no such command: topp; there is: top, restore, snapshot\n",
     });
     expect(await top("top", "--limit", "many")).toMatchObject({ code: 2 });
     expect(await top("top", "--once", "--endpoint", "127.0.0.1:1")).toMatchObject({
