@@ -11,11 +11,13 @@ describe("arguments of top", () => {
       key: "",
       intervalMs: 2000,
       isOnce: false,
+      user: "",
     });
   });
 
   it("are given apart or joined, an endpoint with or without its scheme", () => {
-    const args = "--endpoint 10.0.0.1:99/ --limit=5 -key a=b --position victim --once";
+    const args =
+      "--endpoint 10.0.0.1:99/ --limit=5 -key a=b --position victim --once --user root:p:w";
     expect(parseTopArguments([...args.split(" "), "--interval=250ms"])).toEqual({
       endpoint: "http://10.0.0.1:99",
       limit: 5,
@@ -23,6 +25,7 @@ describe("arguments of top", () => {
       key: "a=b",
       intervalMs: 250,
       isOnce: true,
+      user: "root:p:w",
     });
   });
 

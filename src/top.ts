@@ -12,6 +12,8 @@ export interface TopOptions {
   readonly key: string;
   readonly intervalMs: number;
   readonly isOnce: boolean;
+  /** `name:password` where auth is on; empty = says nothing. */
+  readonly user: string;
 }
 
 /** The terminal, or a test. */
@@ -37,6 +39,7 @@ Shows the watchers of a server, those that are furthest behind first.
   --key KEY         only those whose range contains this key
   --interval TIME   time between two looks (2s)
   --once            look once and end
+  --user NAME:PASS  who asks, where auth is on; only root may
 `;
 
 /**
@@ -50,6 +53,7 @@ export function parseTopArguments(args: readonly string[]): TopOptions | undefin
     ["position", ""],
     ["key", ""],
     ["interval", "2s"],
+    ["user", ""],
   ]);
   let isOnce = false;
   for (let i = 0; i < args.length; i++) {
@@ -73,7 +77,8 @@ export function parseTopArguments(args: readonly string[]): TopOptions | undefin
   }
   const position = given.get("position") ?? "";
   const endpoint = endpointOf(given.get("endpoint") ?? "");
-  return { endpoint, limit, position, key: given.get("key") ?? "", intervalMs, isOnce };
+  const key = given.get("key") ?? "";
+  return { endpoint, limit, position, key, intervalMs, isOnce, user: given.get("user") ?? "" };
 }
 
 /** `host:port` is taken as well. */
@@ -90,25 +95,53 @@ function endpointOf(text: string): string {
  * @throws Error in words when the server cannot be asked
  */
 export async function runTop(options: TopOptions, screen: TopScreen): Promise<void> {
+  let token = await login(options);
   for (;;) {
-    const text = topText(await fetchPage(options));
+    let page = await fetchPage(options, token);
+    if (page === "unauthorized" && options.user !== "") {
+      // A token that was not used for long, or that a restart has made void.
+      token = await login(options);
+      page = await fetchPage(options, token);
+    }
+    if (page === "unauthorized") throw new Error(`${options.endpoint} asks who you are: --user`);
+    const text = topText(page);
     screen.write(screen.isTerminal && !options.isOnce ? `${CLEAR}${text}` : text);
     if (options.isOnce) return;
     await new Promise((resolve) => setTimeout(resolve, options.intervalMs));
   }
 }
 
-async function fetchPage(options: TopOptions): Promise<WatchersPage> {
+/** A token for the user, or none where nobody is named. */
+async function login({ endpoint, user }: TopOptions): Promise<string> {
+  if (user === "") return "";
+  const [name = "", ...password] = user.split(":");
+  const body = JSON.stringify({ name, password: password.join(":") });
+  const response = await ask(endpoint, "/v3/auth/authenticate", { method: "POST", body });
+  const answer = (await response.json()) as { readonly token?: string; readonly message?: string };
+  if (answer.token !== undefined) return answer.token;
+  throw new Error(`${endpoint} answered: ${answer.message ?? `HTTP ${response.status}`}`);
+}
+
+async function ask(endpoint: string, path: string, init: RequestInit): Promise<Response> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    return await fetch(`${endpoint}${path}`, { ...init, signal });
+  } catch (error) {
+    throw new Error(`no answer from ${endpoint}`, { cause: error });
+  }
+}
+
+async function fetchPage(
+  options: TopOptions,
+  token: string,
+): Promise<WatchersPage | "unauthorized"> {
   const query = new URLSearchParams({ limit: String(options.limit) });
   if (options.position !== "") query.set("position", options.position);
   if (options.key !== "") query.set("key", options.key);
-  const url = `${options.endpoint}/vedette/watchers?${query.toString()}`;
-  let response: Response;
-  try {
-    response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-  } catch (error) {
-    throw new Error(`no answer from ${options.endpoint}`, { cause: error });
-  }
+  const headers: Record<string, string> = token === "" ? {} : { authorization: token };
+  const path = `/vedette/watchers?${query.toString()}`;
+  const response = await ask(options.endpoint, path, { headers });
+  if (response.status === 401) return "unauthorized";
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as WatchersPage;
   const [, reason = `HTTP ${response.status}`] = /"error":"([^"]*)"/.exec(text) ?? [];

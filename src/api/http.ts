@@ -76,8 +76,12 @@ const VERSION_BODY: string = JSON.stringify({
 
 /** 401 asks the client to say who it is, 403 that it need not try again as the same user. */
 function refusal({ code, message }: EtcdError): HttpResponse {
-  if (code === GrpcCode.permissionDenied) return plainText(403, `${message}\n`, {});
-  return plainText(401, `${message}\n`, { "www-authenticate": "Bearer" });
+  const isKnown = code === GrpcCode.permissionDenied;
+  return {
+    status: isKnown ? 403 : 401,
+    headers: { "content-type": JSON_TYPE, ...(isKnown ? {} : { "www-authenticate": "Bearer" }) },
+    body: JSON.stringify({ error: message }),
+  };
 }
 
 function ok(type: string, body: string): HttpResponse {

@@ -1,9 +1,11 @@
+import { execFile } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Etcd3, EtcdAuthenticationFailedError } from "etcd3";
 import { afterAll, describe, expect, it, test } from "vitest";
+import { builtServer } from "../support/built-server.ts";
 import { RpcClient } from "../support/rpc-client.ts";
 import { PEER_KINDS, TestServer, etcdBinary, httpGet, isAvailable } from "../support/servers.ts";
 import { normalise, runEtcdctl } from "./etcdctl.ts";
@@ -174,6 +176,53 @@ describe("a server with users", () => {
     });
     await Promise.all([...logins, ...puts]);
     expect(order.slice(0, 4)).toEqual(["put", "put", "put", "put"]);
+    client.close();
+    await server.dispose();
+  });
+});
+
+/** `vedette top --once` on this server, and how it ended. */
+function top(server: TestServer, ...args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    void builtServer().then((cli) => {
+      const all = [cli, "top", "--once", "--endpoint", server.endpoint, ...args];
+      execFile(process.execPath, all, { timeout: 20_000 }, (_, stdout, stderr) => {
+        resolve(`${stdout}${stderr}`);
+      });
+    }, reject);
+  });
+}
+
+describe("watchers, who are root's business", () => {
+  it("are shown to root, with their users, and to nobody else", async () => {
+    const server = await TestServer.start("vedette", { flags: ["--bcrypt-cost", "4"] });
+    const client = new RpcClient(server.endpoint);
+    await addRoot(client);
+    client.token = await login(client, "root", SECRET);
+    await client.call("UserAdd", { name: "ann", password: "a" });
+    const stream = client.openWatch();
+    stream.send({ create_request: { key: Buffer.from("k") } });
+    await stream.next();
+    const list = await client.call("WatcherList", {});
+    expect(list.message?.["watchers"]).toMatchObject([{ user: "root" }]);
+    const page = async (token?: string): Promise<readonly [number, string]> => {
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const response = await fetch(`http://${server.endpoint}/vedette/watchers`, { headers });
+      return [response.status, await response.text()];
+    };
+    expect(await page()).toEqual([401, '{"error":"etcdserver: user name is empty"}']);
+    expect((await page("x.1"))[0]).toBe(401);
+    const [status, body] = await page(client.token);
+    expect([status, body]).toEqual([200, expect.stringContaining('"user":"root"')]);
+    const ann = await login(client, "ann", "a");
+    expect(await page(ann)).toEqual([403, '{"error":"etcdserver: permission denied"}']);
+    client.token = ann;
+    expect((await client.call("WatcherList", {})).code).toBe(7);
+    expect(await top(server)).toContain("asks who you are: --user");
+    expect(await top(server, "--user", "ann:a")).toContain("permission denied");
+    expect(await top(server, "--user", "root:no")).toContain("invalid user ID or password");
+    expect(await top(server, "--user", `root:${SECRET}`)).toContain("1 watcher");
+    stream.cancel();
     client.close();
     await server.dispose();
   });
