@@ -228,6 +228,8 @@ describe("what flags mean", () => {
       listenClientHttpUrls: [],
       listenMetricsUrls: [],
       initialClusterToken: "etcd-cluster",
+      heartbeatIntervalMs: 100,
+      electionTimeoutMs: 1000,
       maxRequestBytes: 1572864,
       maxTxnOps: 128,
       quotaBytes: 2147483648,

@@ -81,6 +81,8 @@ function toOptions(
     listenMetricsUrls: listenUrls("listen-metrics-urls", value),
     initialAdvertisePeerUrls: advertisedUrls("initial-advertise-peer-urls", value),
     initialClusterToken: value("initial-cluster-token"),
+    heartbeatIntervalMs: whole("heartbeat-interval"),
+    electionTimeoutMs: whole("election-timeout"),
     maxRequestBytes,
     maxTxnOps: whole("max-txn-ops"),
     quotaBytes: quotaBytes(value("quota-backend-bytes"), warnings),

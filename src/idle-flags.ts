@@ -23,8 +23,6 @@ const COUNT = whole(0, UINT32_MAX);
 export const IDLE_FLAGS: readonly Flag[] = [
   // Raft, and its files.
   idle("wal-dir", TEXT, ""),
-  idle("heartbeat-interval", whole(1, INT32_MAX), "100"),
-  idle("election-timeout", whole(1, INT32_MAX), "1000"),
   idle("initial-election-tick-advance", BOOLEAN, "true"),
   idle("pre-vote", BOOLEAN, "true"),
   idle("strict-reconfig-check", BOOLEAN, "true"),

@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly listenMetricsUrls: readonly ListenUrl[];
   readonly initialAdvertisePeerUrls: readonly string[];
   readonly initialClusterToken: string;
+  readonly heartbeatIntervalMs: number;
+  readonly electionTimeoutMs: number;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
   /** Bytes that the store may have; negative = any number. */

@@ -12,7 +12,6 @@ import { WorkTimes } from "./api/work-times.ts";
 import {
   EVENT_LOG_BYTES_DEFAULT,
   REQUEST_OVERHEAD_BYTES,
-  LEASE_TTL_SECONDS_MIN_DEFAULT,
   RESERVE_BYTES_DEFAULT,
   RESIDENT_BYTES_DEFAULT,
   SEGMENT_BYTES_DEFAULT,
@@ -29,6 +28,7 @@ import type { Logger } from "./logger.ts";
 import { type OpenedAuth, openAuth } from "./open-auth.ts";
 import { random64, realClock, realRandom, realTimers } from "./outside.ts";
 import { startAutoCompaction } from "./replica/auto-compaction.ts";
+import { leaseTtlSecondsMin } from "./replica/lease-times.ts";
 import { type OpenedReplica, openReplica } from "./replica/open-replica.ts";
 import { openSecureFront } from "./secure-front.ts";
 import type { ServerOptions } from "./server-options.ts";
@@ -55,8 +55,6 @@ export interface RunningServer {
  * A single member never changes its leader: its term is that of an etcd after its first election.
  */
 const RAFT_TERM = 2n;
-/** etcd's --election-timeout when nothing is said: nobody is elected here, but leases know it. */
-const ELECTION_TIMEOUT_MS = 1000;
 /** How long streams may go on after SIGTERM, as in etcd: its request timeout (O6m, W38). */
 const DRAIN_MS = 7000;
 
@@ -172,7 +170,7 @@ function answers(
     lease: {
       runner: leases,
       random: realRandom,
-      ttlSecondsMin: LEASE_TTL_SECONDS_MIN_DEFAULT,
+      ttlSecondsMin: leaseTtlSecondsMin(options),
       ttls: leaseTtls,
     },
     recipes: { hub, timers: realTimers },
@@ -227,7 +225,7 @@ function open(options: ServerOptions, disk: Disk, hooks: Hooks): OpenedReplica {
     },
     timers: realTimers,
     random: realRandom,
-    electionTimeoutMs: ELECTION_TIMEOUT_MS,
+    electionTimeoutMs: options.electionTimeoutMs,
     raftTerm: RAFT_TERM,
     peerUrls: options.initialAdvertisePeerUrls,
     watch: {

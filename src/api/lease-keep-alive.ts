@@ -6,7 +6,7 @@ import type { LeaseRunner } from "../replica/lease-runner.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { StreamCall, StreamHandler } from "./call.ts";
 import type { Histogram } from "./histogram.ts";
-import { decode, DESCRIPTORS } from "./proto/codec.ts";
+import { decodeLeaseKeepAliveRequest } from "./proto/decode-requests.ts";
 import { undecodableText } from "./unary.ts";
 
 export interface KeepAliveOptions {
@@ -51,7 +51,7 @@ export class KeepAliveStream implements StreamHandler {
     if (this.#hasEnded) return;
     let id: bigint;
     try {
-      id = decode(DESCRIPTORS.LeaseKeepAliveRequest, bytes).ID;
+      id = decodeLeaseKeepAliveRequest(bytes).ID;
     } catch (error) {
       this.#end(GrpcCode.internal, undecodableText(error));
       return;

@@ -15,8 +15,6 @@ export const MAX_TXN_OPS_DEFAULT = 128;
 export const QUOTA_BYTES_DEFAULT: number = 2 * 1024 * MiB;
 /** etcd's longest TTL of a lease in seconds; a longer one is refused (O6l). */
 export const LEASE_TTL_SECONDS_MAX = 9_000_000_000;
-/** etcd's shortest TTL at its default timing: 1.5 election timeouts, in whole seconds (O6k). */
-export const LEASE_TTL_SECONDS_MIN_DEFAULT = 2;
 /** Watch responses are cut between revisions at this many bytes of events (D9). */
 export const WATCH_RESPONSE_BYTES_MAX: number = MiB;
 /** The shared event log keeps the newest events up to this many bytes. */
