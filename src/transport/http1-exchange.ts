@@ -13,6 +13,10 @@ export interface Http1Side {
   isStopping(): boolean;
   /** The request has all come, or is being answered: no time limit any more. */
   answering(): void;
+  /** All is said: the client has a moment to close the connection, which is closed then. */
+  lastWords(): void;
+  /** The request has come to its end after all: the connection may go on. */
+  endedAfterAll(): void;
 }
 
 /** An HTTP/1.1 request that is read and answered in pieces. */
@@ -22,6 +26,7 @@ export class Http1Exchange implements HttpExchange {
   readonly #side: Http1Side;
   #isFinished = false;
   #mustWait = false;
+  #isRefused = false;
   #discardedBytes = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse, side: Http1Side) {
@@ -37,7 +42,10 @@ export class Http1Exchange implements HttpExchange {
     const reader = front.begin(this);
     request.on("data", (piece: Buffer) => this.#take(reader, piece));
     request.on("end", () => {
-      if (this.#isFinished) return;
+      if (this.#isFinished) {
+        if (this.#isRefused) this.#side.endedAfterAll();
+        return;
+      }
       this.#side.answering();
       reader.ended();
     });
@@ -88,6 +96,7 @@ export class Http1Exchange implements HttpExchange {
   start(status: number, headers: Readonly<Record<string, string>>): void {
     if (this.#isFinished) return;
     this.#side.answering();
+    this.#isRefused = status >= 400;
     if (this.#side.isStopping()) this.#response.shouldKeepAlive = false;
     this.#response.writeHead(status, { ...headers });
   }
@@ -106,6 +115,8 @@ export class Http1Exchange implements HttpExchange {
     this.#isFinished = true;
     this.#response.end();
     this.#request.resume();
+    // Who is refused may go on sending for long; without a moment to read, it would not hear why.
+    if (this.#isRefused && !this.#request.complete) this.#side.lastWords();
   }
 
   pauseBody(paused: boolean): void {

@@ -1,11 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { HttpFront, HttpHandler, HttpResponse } from "../api/call.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { Deadline, type DeadlineQueue } from "./deadline-queue.ts";
 import { Http1Exchange, type Http1Side } from "./http1-exchange.ts";
+import { CLOSE_LINGER_MS } from "./http2/limits.ts";
 import { NOT_SECURE, type Security } from "./http2/stream.ts";
+import {
+  asksForWebSocket,
+  webSocketKey,
+  withoutUpgrade,
+  WRONG_HANDSHAKE,
+} from "./websocket/handshake.ts";
+import { WebSocketExchange } from "./websocket/websocket-exchange.ts";
 
 /** How long one HTTP/1.1 request may take to arrive, a wait for its first byte included. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -28,6 +36,8 @@ interface Session {
   /** Runs while a request is awaited or read; not while it is being answered. */
   readonly deadline: Deadline;
   isAnswering: boolean;
+  /** Whether nothing more is read: the deadline closes the socket. */
+  isLast: boolean;
 }
 
 /** Serves the sockets that turned out to speak HTTP/1.1, by node:http and the one HttpHandler. */
@@ -43,12 +53,16 @@ export class Http1Server {
     // How long a socket may lie idle is for our deadlines alone to say.
     this.#server.keepAliveTimeout = 0;
     this.#server.on("clientError", refuseMalformed);
+    this.#server.on("upgrade", (request, socket, first) => {
+      // The only sockets that this server is given.
+      if (socket instanceof Socket) this.#upgrade(request, socket, first);
+    });
   }
 
   /** Takes over a socket; `first` is what was read from it already. */
   accept(socket: Socket, security: Security, first: Buffer): void {
     const deadline = new Deadline(() => void socket.destroy());
-    const session: Session = { socket, security, deadline, isAnswering: false };
+    const session: Session = { socket, security, deadline, isAnswering: false, isLast: false };
     this.#sessions.set(socket, session);
     this.#await(session);
     socket.on("close", () => {
@@ -80,9 +94,7 @@ export class Http1Server {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const session = this.#sessions.get(request.socket);
     response.on("finish", () => {
-      if (session === undefined || session.socket.destroyed) return;
-      session.isAnswering = false;
-      this.#await(session);
+      if (session !== undefined && !session.isLast) this.#goOn(session);
     });
     const { front } = this.#options;
     if (front?.wants(request.url ?? "") === true) {
@@ -91,12 +103,24 @@ export class Http1Server {
     } else this.#collect(request, response, session);
   }
 
+  /** The next request may come. */
+  #goOn(session: Session): void {
+    if (session.socket.destroyed) return;
+    session.isLast = false;
+    session.isAnswering = false;
+    this.#await(session);
+  }
+
   #side(session: Session | undefined, socket: Socket): Http1Side {
     return {
       security: session?.security ?? NOT_SECURE,
       peer: `${socket.remoteAddress ?? "unix"}:${socket.remotePort ?? 0}`,
       isStopping: () => this.#isStopping,
       answering: () => this.#answering(session),
+      lastWords: () => this.#lastWords(session),
+      endedAfterAll: () => {
+        if (session?.isLast === true) this.#goOn(session);
+      },
     };
   }
 
@@ -104,6 +128,34 @@ export class Http1Server {
     if (session === undefined) return;
     this.#options.deadlines.clear(session.deadline);
     session.isAnswering = true;
+  }
+
+  #lastWords(session: Session | undefined): void {
+    if (session === undefined) return;
+    session.isLast = true;
+    this.#options.deadlines.set(session.deadline, this.#options.nowMs() + CLOSE_LINGER_MS);
+  }
+
+  /**
+   * A wish for another protocol: WebSocket where somebody wants the request, HTTP/1.1 as before for
+   * all others.
+   */
+  #upgrade(request: IncomingMessage, socket: Socket, first: Buffer): void {
+    const { front, bodyBytesMax } = this.#options;
+    const isWanted = front?.wants(request.url ?? "") === true;
+    if (front === undefined || !isWanted || !asksForWebSocket(request)) {
+      socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), "latin1"), first]));
+      this.#server.emit("connection", socket);
+      return;
+    }
+    const key = webSocketKey(request);
+    if (key === undefined) {
+      socket.end(WRONG_HANDSHAKE);
+      return;
+    }
+    const side = this.#side(this.#sessions.get(socket), socket);
+    const limits = { key, side, messageBytesMax: bodyBytesMax };
+    new WebSocketExchange(request, socket, limits).run(front, first);
   }
 
   /** Reads the whole body, then has it answered in one piece. */

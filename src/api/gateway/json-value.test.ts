@@ -56,7 +56,7 @@ describe("JSON of a request", () => {
           if (!(error instanceof JsonError)) throw error;
           isFault = true;
         }
-        if (isFault) expect(() => JSON.parse(buffer.toString())).toThrow();
+        if (isFault) expect(() => JSON.parse(buffer.toString())).toThrow(SyntaxError);
       }),
     );
   });
