@@ -27,8 +27,8 @@ import { NodeDisk } from "./storage/node-disk.ts";
 import type { StoreIdentity } from "./storage/store-identity.ts";
 
 /**
- * So much is appended between two commits. One commit is one frame, and whoever reads old history in
- * slices starts each at the beginning of a frame.
+ * So much is appended between two commits. One commit is one frame, and whoever reads old history
+ * in slices starts each at the beginning of a frame.
  */
 const COMMIT_BYTES: number = 512 * 1024;
 /** Nothing is read back before the folder is opened again. */

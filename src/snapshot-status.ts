@@ -62,13 +62,12 @@ export function snapshotStatus({ file }: StatusOptions): SnapshotStatus {
     const { source, hasHash, checkHash } = openSnapshot(descriptor, file);
     if (hasHash) checkHash();
     const reader = new BoltReader(source);
-    const keyBucket = latin1Text(KEY_BUCKET, 0, KEY_BUCKET.length);
     let hash = 0;
     let revision = 0;
     let totalKey = 0;
     for (const name of reader.buckets()) {
       hash = crc32c(name, hash);
-      const isKeys = latin1Text(name, 0, name.length) === keyBucket;
+      const isKeys = latin1Text(name, 0, name.length) === KEY_BUCKET;
       for (const { key, value } of reader.entries(name)) {
         hash = crc32c(value, crc32c(key, hash));
         totalKey++;
@@ -111,6 +110,7 @@ function sizeText(bytes: number): string {
     value /= 1000;
     unit = larger;
   }
-  const isShort = unit !== "B" && value < 10;
-  return `${isShort ? (Math.floor(value * 10 + 0.5) / 10).toFixed(1) : Math.floor(value + 0.5)} ${unit}`;
+  const digits = unit !== "B" && value < 10 ? 10 : 1;
+  const rounded = Math.floor(value * digits + 0.5) / digits;
+  return `${digits === 10 ? rounded.toFixed(1) : rounded} ${unit}`;
 }

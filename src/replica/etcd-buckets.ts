@@ -1,4 +1,4 @@
-import { compareBytes, latin1Bytes } from "../base/bytes.ts";
+import { latin1Bytes } from "../base/bytes.ts";
 import { WireWriter } from "../base/wire.ts";
 import { revisionKey } from "../mvcc/record-key.ts";
 import type { MvccStore } from "../mvcc/store.ts";
@@ -13,28 +13,28 @@ export interface SnapshotMember {
 }
 
 export interface Bucket {
-  readonly name: Uint8Array;
-  /** In the order of their keys. */
+  readonly name: string;
+  /** In the order of their keys, which are bytes as latin1 text, as in the state tables. */
   readonly entries: readonly BucketEntry[];
 }
 
-type BucketEntry = readonly [key: Uint8Array, value: Uint8Array];
+type BucketEntry = readonly [key: string, value: Uint8Array];
 
 /** The bucket of the keys' history, which is never held as a whole. */
-export const KEY_BUCKET: Uint8Array = latin1Bytes("key");
-export const META_BUCKET: Uint8Array = latin1Bytes("meta");
+export const KEY_BUCKET = "key";
+export const META_BUCKET = "meta";
 export const SCHEDULED_KEY = "scheduledCompactRev";
 export const FINISHED_KEY = "finishedCompactRev";
 
 export type BucketTable = "alarm" | "auth" | "lease" | "role" | "user";
 
 /** The state tables whose keys and values are those of an etcd bucket, byte by byte. */
-export const BUCKET_OF_TABLE: Readonly<Record<BucketTable, Uint8Array>> = {
-  alarm: latin1Bytes("alarm"),
-  auth: latin1Bytes("auth"),
-  lease: latin1Bytes("lease"),
-  role: latin1Bytes("authRoles"),
-  user: latin1Bytes("authUsers"),
+export const BUCKET_OF_TABLE: Readonly<Record<BucketTable, string>> = {
+  alarm: "alarm",
+  auth: "auth",
+  lease: "lease",
+  role: "authRoles",
+  user: "authUsers",
 };
 
 const FIRST_AUTH_REVISION = 1n;
@@ -56,40 +56,40 @@ export function stateBuckets(
       { name: BUCKET_OF_TABLE.auth, entries: authEntries(store) },
       { name: BUCKET_OF_TABLE.role, entries: tableEntries(store, "role") },
       { name: BUCKET_OF_TABLE.user, entries: tableEntries(store, "user") },
-      bucket("cluster", [["clusterVersion", latin1Bytes(CLUSTER_VERSION)]]),
+      { name: "cluster", entries: [["clusterVersion", latin1Bytes(CLUSTER_VERSION)]] },
     ],
     after: [
       { name: BUCKET_OF_TABLE.lease, entries: tableEntries(store, "lease") },
-      bucket("members", [[member.memberId.toString(16), utf8(memberJson(member))]]),
-      bucket("members_removed", []),
+      { name: "members", entries: [[member.memberId.toString(16), utf8(memberJson(member))]] },
+      { name: "members_removed", entries: [] },
       { name: META_BUCKET, entries: metaEntries(store, member) },
     ],
   };
 }
 
 function tableEntries(store: MvccStore, name: BucketTable): readonly BucketEntry[] {
-  return inOrder([...store.state(name).entries()].map(([key, value]) => [latin1Bytes(key), value]));
+  return inOrder([...store.state(name).entries()]);
 }
 
 /** etcd writes the revision of a store of users before there is any user. */
 function authEntries(store: MvccStore): readonly BucketEntry[] {
   const entries = tableEntries(store, "auth");
   if (store.state("auth").get("authRevision") !== undefined) return entries;
-  return inOrder([...entries, [latin1Bytes("authRevision"), uint64(FIRST_AUTH_REVISION)]]);
+  return inOrder([...entries, ["authRevision", uint64(FIRST_AUTH_REVISION)]]);
 }
 
 function metaEntries(store: MvccStore, member: SnapshotMember): readonly BucketEntry[] {
   const { compacted } = store;
   const conf = `{"voters":[${member.memberId}],"auto_leave":false}`;
   const entries: BucketEntry[] = [
-    [latin1Bytes("confState"), latin1Bytes(conf)],
-    [latin1Bytes("consistent_index"), uint64(BigInt(store.head))],
-    [latin1Bytes("term"), uint64(member.raftTerm)],
+    ["confState", latin1Bytes(conf)],
+    ["consistent_index", uint64(BigInt(store.head))],
+    ["term", uint64(member.raftTerm)],
   ];
   // What is written holds no version that the compaction removes, so it is finished there.
   if (compacted !== NO_COMPACTION) {
-    entries.push([latin1Bytes(SCHEDULED_KEY), revisionKey(compacted, 0)]);
-    entries.push([latin1Bytes(FINISHED_KEY), revisionKey(compacted, 0)]);
+    entries.push([SCHEDULED_KEY, revisionKey(compacted, 0)]);
+    entries.push([FINISHED_KEY, revisionKey(compacted, 0)]);
   }
   return inOrder(entries);
 }
@@ -102,15 +102,8 @@ function memberJson({ memberId, name, peerUrls, clientUrls }: SnapshotMember): s
   return `{${parts.join(",")}}`;
 }
 
-function bucket(name: string, entries: readonly (readonly [string, Uint8Array])[]): Bucket {
-  return {
-    name: latin1Bytes(name),
-    entries: entries.map(([key, value]) => [latin1Bytes(key), value] as const),
-  };
-}
-
 function inOrder(entries: BucketEntry[]): readonly BucketEntry[] {
-  return entries.sort(([left], [right]) => compareBytes(left, right));
+  return entries.sort(([left], [right]) => (left < right ? -1 : 1));
 }
 
 function uint64(value: bigint): Uint8Array {

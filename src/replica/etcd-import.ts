@@ -1,4 +1,4 @@
-import { latin1Text } from "../base/bytes.ts";
+import { latin1Bytes, latin1Text } from "../base/bytes.ts";
 import { type Revision, toRevision } from "../base/revision.ts";
 import { varintSize, WireError, WireReader, writeVarint } from "../base/wire.ts";
 import {
@@ -72,7 +72,7 @@ export class EtcdImport {
     if (this.#keys === undefined) {
       this.#refuseForeign();
       for (const name of TABLES) this.#takeTable(name);
-      this.#keys = this.#reader.entries(KEY_BUCKET);
+      this.#keys = this.#reader.entries(latin1Bytes(KEY_BUCKET));
     }
     for (let left = budgetBytes; left > 0; ) {
       const next = this.#keys.next();
@@ -88,14 +88,14 @@ export class EtcdImport {
 
   #refuseForeign(): void {
     for (const name of this.#reader.buckets()) {
-      if (latin1Text(name, 0, name.length) === "key") return;
+      if (latin1Text(name, 0, name.length) === KEY_BUCKET) return;
     }
     throw new ImportError("it holds no keys' bucket, so it is no etcd v3 database");
   }
 
   #takeTable(name: BucketTable): void {
     const table = this.#target.store.state(name);
-    for (const { key, value } of this.#reader.entries(BUCKET_OF_TABLE[name])) {
+    for (const { key, value } of this.#reader.entries(latin1Bytes(BUCKET_OF_TABLE[name]))) {
       const text = latin1Text(key, 0, key.length);
       if (name === "auth") {
         const valueBytes = AUTH_VALUE_BYTES.get(text);
@@ -138,7 +138,7 @@ export class EtcdImport {
   #takeCompaction(): void {
     let scheduled = NO_COMPACTION;
     let finished = NO_COMPACTION;
-    for (const { key, value } of this.#reader.entries(META_BUCKET)) {
+    for (const { key, value } of this.#reader.entries(latin1Bytes(META_BUCKET))) {
       const name = latin1Text(key, 0, key.length);
       if (name === SCHEDULED_KEY) scheduled = compactRevisionOf(value);
       else if (name === FINISHED_KEY) finished = compactRevisionOf(value);

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { latin1Bytes } from "../base/bytes.ts";
 import type { RecordWalk, WalkBudget } from "../mvcc/record-walk.ts";
 import { BoltFileWriter, type BoltShape } from "../storage/bolt/file-writer.ts";
 import { BOLT_PAGE_BYTES } from "../storage/bolt/page.ts";
@@ -11,6 +12,8 @@ export interface SnapshotContent {
   /** A walk from the start; each shows the same. */
   readonly walk: () => RecordWalk;
 }
+
+const NO_BUDGET: WalkBudget = { records: 0, bytes: 0 };
 
 /**
  * One snapshot as an etcd database, in slices. The content is gone through twice: first to measure,
@@ -59,33 +62,47 @@ export class SnapshotJob {
 class Pass {
   readonly #content: SnapshotContent;
   readonly #writer: BoltFileWriter;
-  #walk: RecordWalk | undefined;
+  readonly #slices: Generator<undefined, BoltShape>;
+  #budget: WalkBudget = NO_BUDGET;
   isOver = false;
 
   constructor(content: SnapshotContent, writer: BoltFileWriter) {
     this.#content = content;
     this.#writer = writer;
+    this.#slices = this.#run();
   }
 
   /** The file's shape when the pass is through. */
   step(budget: WalkBudget): BoltShape | undefined {
+    this.#budget = budget;
+    const { done = false, value } = this.#slices.next();
+    this.isOver = done;
+    return value;
+  }
+
+  *#run(): Generator<undefined, BoltShape> {
     const writer = this.#writer;
-    if (this.#walk === undefined) {
-      for (const bucket of this.#content.before) write(writer, bucket);
-      writer.begin(KEY_BUCKET);
-      this.#walk = this.#content.walk();
-    }
-    const progress = this.#walk.step(budget, (key, keyValue) => writer.add(key, keyValue));
-    if (progress === "more") return undefined;
+    const { before, after } = this.#content;
+    for (const bucket of before) yield* this.#state(bucket);
+    writer.begin(latin1Bytes(KEY_BUCKET));
+    const walk = this.#content.walk();
+    while (walk.step(this.#budget, (key, value) => writer.add(key, value)) === "more") yield;
     writer.end();
-    for (const bucket of this.#content.after) write(writer, bucket);
-    this.isOver = true;
+    for (const bucket of after) yield* this.#state(bucket);
     return writer.finish();
   }
-}
 
-function write(writer: BoltFileWriter, { name, entries }: Bucket): void {
-  writer.begin(name);
-  for (const [key, value] of entries) writer.add(key, value);
-  writer.end();
+  *#state({ name, entries }: Bucket): Generator<undefined, void> {
+    const writer = this.#writer;
+    writer.begin(latin1Bytes(name));
+    let left = this.#budget.records;
+    for (const [key, value] of entries) {
+      if (left-- === 0) {
+        yield;
+        left = this.#budget.records;
+      }
+      writer.add(latin1Bytes(key), value);
+    }
+    writer.end();
+  }
 }
