@@ -26,7 +26,7 @@ export interface UnaryCall extends CallInfo {
   recheck?(): EtcdError | undefined;
   /**
    * Calls `fire` once when the client leaves, its deadline passes or the connection breaks before
-   * the answer. Absent where nobody leaves.
+   * the answer; at once, if that was before. Absent where nobody leaves. The last one asked counts.
    */
   whenCancelled?(fire: () => void): void;
   /** `message` is the encoded response, copied before this returns. */

@@ -161,7 +161,8 @@ export class UnaryExchange implements StreamConsumer, UnaryCall, MessageSink, Re
   }
 
   whenCancelled(fire: () => void): void {
-    if (!this.#isOver) this.#cancelled = fire;
+    if (this.#isOver) fire();
+    else this.#cancelled = fire;
   }
 
   reply(message: Uint8Array): void {

@@ -22,7 +22,12 @@ class Call<Response> {
   error: string | undefined;
   leave: () => void = () => {};
 
-  constructor(method: Method | undefined, bytes: Uint8Array, type: Descriptor<Response>) {
+  constructor(
+    method: Method | undefined,
+    bytes: Uint8Array,
+    type: Descriptor<Response>,
+    { hasLeft } = { hasLeft: false },
+  ) {
     if (method?.kind !== "unary") throw new Error("not a unary method");
     const call: UnaryCall = {
       peer: "test",
@@ -34,7 +39,8 @@ class Call<Response> {
         this.error = `${code}: ${text}`;
       },
       whenCancelled: (fire) => {
-        this.leave = fire;
+        if (hasLeft) fire();
+        else this.leave = fire;
       },
     };
     method.handle(bytes, call);
@@ -219,6 +225,30 @@ describe("Lock", () => {
 
   test("with an unknown lease is refused as Unknown (X5)", () => {
     expect(lock("l", 7n).error).toBe("2: etcdserver: requested lease not found");
+  });
+
+  test("asked for by one who left before the answer leaves no key (X3)", () => {
+    for (const lease of [1n, 2n]) grant(lease);
+    const { LockRequest: request, LockResponse: response } = DESCRIPTORS;
+    const bytes = toBytes(request, { name: latin1("l"), lease: 1n });
+    const first = new Call(methods.get(LOCK), bytes, response);
+    first.leave();
+    timers.settle();
+    expect([keys(), first.isAnswered]).toEqual([0, false]);
+    // A place that stood there before the call is not the call's to give up.
+    lock("l", 2n);
+    const again = toBytes(request, { name: latin1("l"), lease: 2n });
+    new Call(methods.get(LOCK), again, response).leave();
+    timers.settle();
+    expect(keys()).toBe(1);
+  });
+
+  test("of one who left while a lease was made for him leaves no key (X3)", () => {
+    const { LockRequest: request, LockResponse: response } = DESCRIPTORS;
+    const bytes = toBytes(request, { name: latin1("l") });
+    const call = new Call(methods.get(LOCK), bytes, response, { hasLeft: true });
+    timers.settle();
+    expect([keys(), call.isAnswered]).toEqual([0, false]);
   });
 
   test("waits on when an operator cancels what it waits by", () => {

@@ -93,7 +93,8 @@ export class UnaryRequest implements HttpBodyReader, UnaryCall {
   }
 
   whenCancelled(fire: () => void): void {
-    if (!this.#isOver) this.#whenCancelled = fire;
+    if (this.#isOver) fire();
+    else this.#whenCancelled = fire;
   }
 
   reply(message: Uint8Array): void {

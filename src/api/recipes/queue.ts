@@ -159,12 +159,20 @@ export class RecipeQueue {
     return this.#options.replica.read(query);
   }
 
-  /** Takes the last place of the queue, or finds the one that the lease has (X1). */
+  /**
+   * Takes the last place of the queue, or finds the one that the lease has (X1). A caller who left
+   * meanwhile leaves no place behind, and is not heard of again.
+   */
   join(
     asked: { readonly name: Uint8Array; readonly lease: bigint; readonly value: Uint8Array },
     call: UnaryCall,
     done: (place: Place) => void,
   ): void {
+    let hasLeft = false;
+    call.whenCancelled?.(() => {
+      hasLeft = true;
+    });
+    if (hasLeft) return;
     const { name, lease, value } = asked;
     const key = placeKey(name, lease);
     const queue = queueRange(name);
@@ -174,7 +182,11 @@ export class RecipeQueue {
       success: [putOf(key, value, lease), firstOf(queue)],
       failure: [present, firstOf(queue)],
     };
-    this.txn(command, call, (result) => done(placeOf(result, { key, lease, queue })));
+    this.txn(command, call, (result) => {
+      const place = placeOf(result, { key, lease, queue });
+      if (!hasLeft) done(place);
+      else if (place.present === undefined) this.leave(place);
+    });
   }
 
   /**
