@@ -1,6 +1,5 @@
 import { latin1Bytes } from "../base/bytes.ts";
 import { EtcdError } from "../base/errors.ts";
-import { LEASE_TTL_SECONDS_MAX } from "../base/limits.ts";
 import type { Random } from "../base/outside.ts";
 import type { LeaseGrantCommand } from "../machine/lease-command.ts";
 import type { Outcome } from "../machine/result.ts";
@@ -87,8 +86,7 @@ export function leaseMethods(options: LeaseOptions): readonly (readonly [string,
 export function leaseGrantCommand(
   { ID, TTL }: LeaseGrantRequest,
   { ttlSecondsMin, random }: Pick<LeaseSources, "ttlSecondsMin" | "random">,
-): Outcome<LeaseGrantCommand> {
-  if (TTL > LEASE_TTL_SECONDS_MAX) return new EtcdError("leaseTtlTooLarge");
+): LeaseGrantCommand {
   const id = ID === 0n ? newLeaseId(random) : ID;
   return { kind: "lease-grant", id, ttlSeconds: Math.max(TTL, ttlSecondsMin) };
 }
@@ -106,10 +104,6 @@ class LeaseService {
     const { replica, quota, ttls, member } = this.#options;
     if (!quota.admits(LEASE_GRANT_COST, call)) return;
     const command = leaseGrantCommand(request, this.#options);
-    if (command instanceof EtcdError) {
-      done(command);
-      return;
-    }
     replica.propose(command, (outcome) => {
       if (outcome instanceof EtcdError) {
         done(outcome);

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { latin1Bytes, latin1Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/errors.ts";
+import { LEASE_TTL_SECONDS_MAX } from "../base/limits.ts";
 import { WireReader, WireWriter } from "../base/wire.ts";
 import type { Change } from "../mvcc/change.ts";
 import { leaseOf } from "../mvcc/key-value.ts";
@@ -91,6 +92,7 @@ export class LeaseBook implements LeaseTable {
   /** The refusal, if there is one: an id is given out once (E22). */
   grant({ id, ttlSeconds }: LeaseGrantCommand): EtcdError | undefined {
     assert(id !== 0n, "an id was picked");
+    if (ttlSeconds > LEASE_TTL_SECONDS_MAX) return new EtcdError("leaseTtlTooLarge");
     if (this.#leases.has(id)) return new EtcdError("leaseExists");
     const lease = new KeptLease(id, ttlSeconds);
     this.#leases.set(id, lease);

@@ -3,6 +3,7 @@ import { type Answer, RpcClient, methodFact } from "../support/rpc-client.ts";
 import { type ServerKind, TestServer } from "../support/servers.ts";
 import { printMessage } from "../support/text-format.ts";
 import type { Message } from "../support/wire-codec.ts";
+import { comparable, RandomAdmin } from "./random-admin.ts";
 import { type RandomCall, RandomRequests } from "./random-requests.ts";
 
 export interface DifferentialOptions {
@@ -42,13 +43,15 @@ async function compare(
   { left, right, seed, calls, hashEvery }: DifferentialOptions,
   clients: readonly RpcClient[],
 ): Promise<DifferentialReport> {
-  const requests = new RandomRequests(new SeededRandom(seed));
+  const random = new SeededRandom(seed);
+  const requests = new RandomRequests(random);
+  const admin = new RandomAdmin(random, right);
   const codes: Record<number, number> = {};
   let revision = 1;
   let compacted = 0;
   let hashesCompared = 0;
   for (let i = 0; i < calls; i++) {
-    const call = requests.next(revision, compacted);
+    const call = nextCall(random, requests, admin, { revision, compacted });
     const answers = await Promise.all(
       clients.map((client) => client.call(call.method, call.request)),
     );
@@ -81,6 +84,21 @@ async function compare(
   return { calls, codes, hashesCompared, difference: undefined };
 }
 
+/** One call in five is not about keys. */
+function nextCall(
+  random: SeededRandom,
+  requests: RandomRequests,
+  admin: RandomAdmin,
+  { revision, compacted }: { readonly revision: number; readonly compacted: number },
+): RandomCall {
+  const due = admin.due();
+  if (due !== undefined) return due;
+  for (;;) {
+    const call = random.chance(0.2) ? admin.next() : requests.next(revision, compacted);
+    if (admin.allows(call)) return call;
+  }
+}
+
 /**
  * With no key alive but those of the newest revision, etcd's HashKV hashes records that it otherwise
  * leaves out, and its versions do not agree on which (K70, V3).
@@ -105,7 +123,7 @@ function printed(call: RandomCall, answer: Answer): string {
   if (answer.message === undefined) return `error ${answer.code} ${answer.text}`;
   const type = methodFact(call.method).response;
   sortTies(call.request, answer.message);
-  return printMessage(type, answer.message);
+  return printMessage(type, comparable(call.method, answer.message));
 }
 
 /**

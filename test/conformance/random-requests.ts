@@ -1,9 +1,9 @@
 import type { SeededRandom } from "../support/random.ts";
 import type { Message } from "../support/wire-codec.ts";
 
-/** One random call of the KV service, valid or not. */
+/** One random call, valid or not. */
 export interface RandomCall {
-  readonly method: "Put" | "Range" | "DeleteRange" | "Txn" | "Compact";
+  readonly method: string;
   readonly request: Message;
 }
 
@@ -45,7 +45,7 @@ export class RandomRequests {
     if (!ignoreValue || random.chance(0.1)) request["value"] = Buffer.from(`v${random.below(6)}`);
     if (random.chance(0.3)) request["prev_kv"] = true;
     if (random.chance(0.05)) request["ignore_lease"] = true;
-    if (random.chance(0.02)) request["lease"] = random.pick([1, -1, 77]);
+    if (random.chance(0.1)) request["lease"] = random.pick([1, 2, -1, 77]);
     return request;
   }
 
