@@ -154,6 +154,17 @@ describe("handshakes that take too long (T6)", () => {
     expect(reasons).toEqual(expected);
   });
 
+  it("a stop does not wait for them, though no time passes", async () => {
+    const to = await start(false);
+    const silent = connectTcp(to.address.port, "127.0.0.1");
+    const half = connectTcp(to.address.port, "127.0.0.1");
+    await new Promise((resolve) => half.write(Buffer.of(0x16, 3, 1, 2), resolve));
+    const ends = Promise.all([silent.toArray(), half.toArray()]);
+    await to.until("both", () => to.listener.counters.connectionsOpen === 2);
+    await to.listener.drain(1000);
+    expect(await ends).toEqual([[], []]);
+  });
+
   it("a client without ALPN that says nothing after its handshake is closed, too", async () => {
     const to = await start(false);
     const ca = readFileSync(authority.caFile);
