@@ -33,6 +33,8 @@ export interface LeaseCounters {
 /** How often is looked for leases whose time is over, and how many of them are revoked (L5). */
 const STEP_MS = 500;
 const REVOKES_PER_STEP = 500;
+/** A step that is so late says that the process stood still: nobody could renew meanwhile. */
+const STANDSTILL_MS: number = 2 * STEP_MS;
 /** Entries that one turn takes out of the queue, most of them of leases that were renewed. */
 const ENTRIES_PER_TURN = 2000;
 /** From so many leases on, the expiries after a restart are spread (L13). */
@@ -41,7 +43,7 @@ const SPREAD_GAP_MS: number = 1000 / 750;
 
 interface Timed {
   readonly lease: Lease;
-  /** Monotonic; not before it does the lease expire. */
+  /** On the runner's clock; not before it does the lease expire. */
   deadlineMs: number;
   /** What its one valid entry in the queue is ordered by: at or before the deadline. */
   queuedMs: number;
@@ -66,12 +68,16 @@ export class LeaseRunner {
   /** Grants and revokes that are not durable yet. */
   #unsettled = 0;
   #stopped = false;
+  /** When the last step came, on the real clock, and for how long the process has stood still. */
+  #steppedMs: number;
+  #stoodMs = 0;
 
   constructor(options: LeaseRunnerOptions) {
     this.#book = options.book;
     this.#replica = options.replica;
     this.#timers = options.timers;
     this.#clock = options.clock;
+    this.#steppedMs = options.clock.monotonicMs();
     this.#book.listen({
       granted: (lease) => this.#granted(lease),
       revoked: (lease) => this.#revoked(lease),
@@ -79,6 +85,8 @@ export class LeaseRunner {
     this.#extendAll(options.electionTimeoutMs);
     // The input that a long pause has held up is handled before anything expires.
     this.#cancelStep = every(options.timers, STEP_MS, () => {
+      this.#now();
+      this.#steppedMs = options.clock.monotonicMs();
       options.timers.endOfTurn(() => this.#step(REVOKES_PER_STEP));
     });
   }
@@ -97,7 +105,7 @@ export class LeaseRunner {
       this.#answer(done, 0);
       return;
     }
-    const nowMs = this.#clock.monotonicMs();
+    const nowMs = this.#now();
     if (timed.deadlineMs <= nowMs) {
       timed.late ??= [];
       timed.late.push(() => done(0));
@@ -112,7 +120,7 @@ export class LeaseRunner {
   timeToLive(id: bigint): LeaseTime | undefined {
     const timed = this.#timed.get(id);
     if (timed === undefined) return undefined;
-    const remainingMs = timed.deadlineMs - this.#clock.monotonicMs();
+    const remainingMs = timed.deadlineMs - this.#now();
     const remainingSeconds = Math.max(0, Math.trunc(remainingMs / 1000));
     return { lease: timed.lease, remainingSeconds };
   }
@@ -130,6 +138,21 @@ export class LeaseRunner {
     this.#cancelStep();
   }
 
+  /**
+   * Milliseconds in which the process ran. While it stands still, stopped or without a processor,
+   * renewals wait in its sockets, so that this time does not count.
+   */
+  #now(): number {
+    const realMs = this.#clock.monotonicMs();
+    const sinceStepMs = realMs - this.#steppedMs;
+    if (sinceStepMs > STANDSTILL_MS) {
+      // Some of it the process may have run: a lease may end so much later, but never earlier.
+      this.#stoodMs += sinceStepMs;
+      this.#steppedMs = realMs;
+    }
+    return realMs - this.#stoodMs;
+  }
+
   #answer(done: (ttlSeconds: number) => void, ttlSeconds: number): void {
     if (this.#unsettled === 0) done(ttlSeconds);
     else this.#replica.settled(() => done(ttlSeconds));
@@ -137,13 +160,13 @@ export class LeaseRunner {
 
   #granted(lease: Lease): void {
     this.#counters.granted++;
-    const deadlineMs = this.#clock.monotonicMs() + lease.ttlSeconds * 1000;
+    const deadlineMs = this.#now() + lease.ttlSeconds * 1000;
     const timed = this.#keep(lease, deadlineMs);
     this.#unsettled++;
     this.#replica.settled(() => {
       this.#unsettled--;
       // However long the disk took, the client is owed the whole TTL from its answer on.
-      this.#refresh(timed, this.#clock.monotonicMs());
+      this.#refresh(timed, this.#now());
     });
   }
 
@@ -178,7 +201,7 @@ export class LeaseRunner {
 
   /** L13: every lease gets its whole TTL again, and time for its client to find the server. */
   #extendAll(electionTimeoutMs: number): void {
-    const startMs = this.#clock.monotonicMs() + electionTimeoutMs;
+    const startMs = this.#now() + electionTimeoutMs;
     const leases = [...this.#book.all()].sort((one, other) => one.ttlSeconds - other.ttlSeconds);
     const gapMs = leases.length >= SPREAD_FROM ? SPREAD_GAP_MS : 0;
     let freeMs = 0;
@@ -192,7 +215,7 @@ export class LeaseRunner {
   /** Revokes up to so many leases whose time is over. */
   #step(revokes: number): void {
     if (this.#stopped) return;
-    const nowMs = this.#clock.monotonicMs();
+    const nowMs = this.#now();
     let left = revokes;
     for (let entries = 0; this.#queue.least <= nowMs && left > 0; entries++) {
       if (entries === ENTRIES_PER_TURN) {

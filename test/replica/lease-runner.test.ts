@@ -120,6 +120,17 @@ describe("the time of leases", () => {
     expect(world.ids).toEqual([]);
   });
 
+  test("a renewed lease is passed over when its first deadline comes (L6)", () => {
+    const world = new World();
+    world.grant(1n, 1);
+    world.pass(100);
+    world.renew(1n);
+    world.pass(900);
+    expect(world.ids).toEqual([1n]);
+    world.pass(500);
+    expect(world.ids).toEqual([]);
+  });
+
   test("an unknown lease is renewed to 0 (L7)", () => {
     expect(new World().renew(9n).ttl).toBe(0);
   });
@@ -247,6 +258,20 @@ describe("the time of leases", () => {
     world.timers.settle();
     world.pass(900);
     expect(world.ids).toEqual([1n]);
+  });
+
+  test("time in which the process stood still does not count", () => {
+    const world = new World();
+    world.grant(1n, 2);
+    world.grant(2n, 2);
+    world.pass(1500);
+    world.timers.nowMs += 60_000;
+    expect(world.remaining(2n)).toBe(0);
+    expect(world.renew(1n).ttl).toBe(2);
+    world.pass(1500);
+    expect(world.ids).toEqual([1n]);
+    world.pass(1500);
+    expect(world.ids).toEqual([]);
   });
 
   test("nothing expires once the runner is stopped", () => {
