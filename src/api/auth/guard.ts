@@ -1,9 +1,9 @@
 import { copyBytes } from "../../base/bytes.ts";
 import { EtcdError, GrpcCode } from "../../base/errors.ts";
 import type { Method, MethodTable, StreamCall, StreamHandler, UnaryCall } from "../call.ts";
-import { failWith, undecodableText } from "../unary.ts";
+import { undecodableText } from "../unary.ts";
 import type { AuthGate } from "./gate.ts";
-import type { Policy, Rule } from "./policy.ts";
+import type { Policy } from "./policy.ts";
 
 /** What stands before the methods. */
 export interface Guard {
@@ -41,7 +41,7 @@ function guardMethod(method: Method, policy: Policy | undefined, gate: AuthGate)
 }
 
 function guardUnary(method: UnaryMethod, policy: JudgedPolicy, gate: AuthGate): Method {
-  const { rule, waits } = policy;
+  const { waits } = policy;
   return {
     kind: "unary",
     handle(request: Uint8Array, call: UnaryCall): void {
@@ -49,9 +49,9 @@ function guardUnary(method: UnaryMethod, policy: JudgedPolicy, gate: AuthGate): 
         method.handle(request, call);
         return;
       }
-      const judgement = new Judgement(gate, rule, call);
+      const judgement = new Judgement(gate, policy, call);
       const refused = judgement.on(request);
-      if (refused !== undefined) refused.failUnary(call);
+      if (refused !== undefined) call.fail(refused.code, refused.text);
       else if (!waits) method.handle(request, call);
       else {
         judgement.keep(request);
@@ -61,11 +61,11 @@ function guardUnary(method: UnaryMethod, policy: JudgedPolicy, gate: AuthGate): 
   };
 }
 
-function guardStream(method: StreamMethod, { rule }: JudgedPolicy, gate: AuthGate): Method {
+function guardStream(method: StreamMethod, policy: JudgedPolicy, gate: AuthGate): Method {
   return {
     kind: "stream",
     open(call: StreamCall): StreamHandler {
-      const guarded = new GuardedStream(call, new Judgement(gate, rule, call));
+      const guarded = new GuardedStream(call, new Judgement(gate, policy, call));
       guarded.open(method);
       return guarded;
     },
@@ -73,46 +73,35 @@ function guardStream(method: StreamMethod, { rule }: JudgedPolicy, gate: AuthGat
 }
 
 /** Why a request goes no further. */
-class Refusal {
-  readonly #code: GrpcCode;
-  readonly #text: string;
-
-  constructor(code: GrpcCode, text: string) {
-    this.#code = code;
-    this.#text = text;
-  }
-
-  failUnary(call: UnaryCall): void {
-    call.fail(this.#code, this.#text);
-  }
-
-  endStream(call: StreamCall): void {
-    call.end(this.#code, this.#text);
-  }
+interface Refusal {
+  readonly code: GrpcCode;
+  readonly text: string;
+  /** Absent for a request that cannot be read. */
+  readonly error?: EtcdError;
 }
 
 /** What is thought of one call's requests, and whether that still stands. */
 class Judgement {
   readonly #gate: AuthGate;
-  readonly #rule: Rule;
+  readonly #policy: JudgedPolicy;
   readonly #call: UnaryCall | StreamCall;
   /** The request that was judged last, kept for calls that go on for longer. */
   #request: Uint8Array | undefined;
   #judgedAt: number;
+  /** The last one; absent = the request may go on. */
+  #verdict: Refusal | undefined;
 
-  constructor(gate: AuthGate, rule: Rule, call: UnaryCall | StreamCall) {
+  constructor(gate: AuthGate, policy: JudgedPolicy, call: UnaryCall | StreamCall) {
     this.#gate = gate;
-    this.#rule = rule;
+    this.#policy = policy;
     this.#call = call;
     this.#judgedAt = gate.auth.changes;
   }
 
   on(request: Uint8Array): Refusal | undefined {
     this.#judgedAt = this.#gate.auth.changes;
-    if (this.#gate.isOpen) return undefined;
-    const error = this.#judge(request);
-    if (error === undefined) return undefined;
-    return error instanceof EtcdError ? new Refusal(error.code, error.message) : error;
+    this.#verdict = this.#gate.isOpen ? undefined : this.#judge(request);
+    return this.#verdict;
   }
 
   keep(request: Uint8Array): void {
@@ -120,21 +109,22 @@ class Judgement {
   }
 
   /** The same request by what has become of users and roles since (A24, A25). */
-  again(): EtcdError | undefined {
+  again(): Refusal | undefined {
     const request = this.#request;
-    if (request === undefined || this.#judgedAt === this.#gate.auth.changes) return undefined;
-    this.#judgedAt = this.#gate.auth.changes;
-    if (this.#gate.isOpen) return undefined;
-    const error = this.#judge(request);
-    return error instanceof Refusal ? undefined : error;
+    const isNewest = this.#judgedAt === this.#gate.auth.changes;
+    return request === undefined || isNewest ? this.#verdict : this.on(request);
   }
 
-  #judge(request: Uint8Array): EtcdError | Refusal | undefined {
+  #judge(request: Uint8Array): Refusal | undefined {
     const judge = this.#gate.judge(this.#gate.identify(this.#call));
+    const { rule, isRecipe } = this.#policy;
     try {
-      return this.#rule(request, judge);
+      const error = rule(request, judge);
+      if (error === undefined) return undefined;
+      const code = isRecipe ? GrpcCode.unknown : error.code;
+      return { code, text: error.message, error };
     } catch (error) {
-      return new Refusal(GrpcCode.internal, undecodableText(error));
+      return { code: GrpcCode.internal, text: undecodableText(error) };
     }
   }
 }
@@ -166,13 +156,13 @@ class WaitingCall implements UnaryCall {
   }
 
   recheck(): EtcdError | undefined {
-    return this.#judgement.again();
+    return this.#judgement.again()?.error;
   }
 
   reply(message: Uint8Array): void {
     const refused = this.#judgement.again();
     if (refused === undefined) this.#call.reply(message);
-    else failWith(this.#call, refused);
+    else this.#call.fail(refused.code, refused.text);
   }
 
   fail(code: GrpcCode, message: string): void {
@@ -205,7 +195,7 @@ class GuardedStream implements StreamCall, StreamHandler {
     if (this.#isOver) return;
     const refused = this.#judgement.on(bytes);
     if (refused !== undefined) {
-      this.#stop(() => refused.endStream(this.#call));
+      this.#stop(refused);
       return;
     }
     this.#judgement.keep(bytes);
@@ -266,14 +256,14 @@ class GuardedStream implements StreamCall, StreamHandler {
     if (this.#isOver) return false;
     const refused = this.#judgement.again();
     if (refused === undefined) return true;
-    this.#stop(() => this.#call.end(refused.code, refused.message));
+    this.#stop(refused);
     return false;
   }
 
   /** Ends both sides; the method hears of it as if the client had left. */
-  #stop(end: () => void): void {
+  #stop({ code, text }: Refusal): void {
     this.#isOver = true;
-    end();
+    this.#call.end(code, text);
     this.#handler?.cancelled();
   }
 }

@@ -26,6 +26,8 @@ export type Policy =
       readonly rule: Rule;
       /** A call that waits is judged again before it changes anything, and before its answer. */
       readonly waits: boolean;
+      /** Its refusals have etcd's text without its code: they come from calls inside of it (X5). */
+      readonly isRecipe: boolean;
     }
   /** Each create of the stream is judged, where its range is known, and later changes of users. */
   | { readonly kind: "watch" };
@@ -104,11 +106,11 @@ function rows(service: string, methods: Readonly<Record<string, Policy>>): Rows 
 }
 
 function judged(rule: Rule): Policy {
-  return { kind: "judged", rule, waits: false };
+  return { kind: "judged", rule, waits: false, isRecipe: false };
 }
 
 function waiting(rule: Rule): Policy {
-  return { kind: "judged", rule, waits: true };
+  return { kind: "judged", rule, waits: true, isRecipe: false };
 }
 
 function authRows(): Rows {
@@ -139,7 +141,7 @@ function authRows(): Rows {
 
 /** What Lock and Election do with keys inside of the server (X1-X10). */
 function recipeRows(): Rows {
-  return [
+  const all = [
     ...rows("v3lockpb.Lock", {
       Lock: waiting(queueRule(DESCRIPTORS.LockRequest)),
       Unlock: judged((request, judge) => {
@@ -158,6 +160,7 @@ function recipeRows(): Rows {
       }),
     }),
   ];
+  return all.map(([path, policy]) => [path, { ...policy, isRecipe: true }]);
 }
 
 /** Runs down a list of needs, each asked only when those before are met. */
