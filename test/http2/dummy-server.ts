@@ -1,4 +1,5 @@
 import type {
+  HttpFront,
   HttpHandler,
   Method,
   MethodTable,
@@ -19,6 +20,7 @@ export interface DummyOptions {
   readonly keepaliveIntervalMs?: number;
   readonly keepaliveTimeoutMs?: number;
   readonly tls?: TlsAcceptor;
+  readonly front?: HttpFront;
 }
 
 /** One stream of `/test.Dummy/Held`: what the client did is noted, what we do is up to the test. */
@@ -73,6 +75,7 @@ export class DummyServer {
     this.listener = new Listener({
       methods: this.#methods(),
       http: answerHttp,
+      front: options.front,
       maxMessageBytes: options.maxMessageBytes ?? 2 * 1024 * 1024,
       maxConcurrentStreams: options.maxConcurrentStreams ?? 20_000,
       keepaliveMinTimeMs: options.keepaliveMinTimeMs ?? 5000,
