@@ -20,16 +20,22 @@ describe("the log, under crashes and disk faults", () => {
     let crashes = 0;
     let rewrites = 0;
     let acknowledged = 0;
+    let rolls = 0;
+    let full = 0;
     for (let seed = 1; seed <= 2000; seed++) {
       const model = runSeed(seed, 200);
       crashes += model.crashes;
       rewrites += model.rewrites;
       acknowledged += model.acknowledged;
+      rolls += model.rolls;
+      full += model.full;
     }
     // The runs have to reach what they are for.
     expect(crashes).toBeGreaterThan(2500);
     expect(rewrites).toBeGreaterThan(200);
     expect(acknowledged).toBeGreaterThan(50_000);
+    expect(rolls).toBeGreaterThan(1000);
+    expect(full).toBeGreaterThan(100);
   });
 
   test.each<[string, Lies]>([

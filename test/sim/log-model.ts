@@ -20,6 +20,7 @@ interface Knobs {
   readonly segmentBytes: number;
   readonly slabBytes: number;
   readonly residentBytes: number;
+  readonly reserveBytes: number;
   readonly payloadBytesMax: number;
   readonly preallocates: boolean;
   readonly faultChance: number;
@@ -45,11 +46,15 @@ export class LogModel {
   #inFlight: Known[] = [];
   #collecting: Known[] = [];
   #isCommitting = false;
+  #isRolling = false;
   #hasFailed = false;
   #faultsAreOn = false;
   #main = 1;
   crashes = 0;
   rewrites = 0;
+  rolls = 0;
+  /** How often the disk was found full. */
+  full = 0;
   acknowledged = 0;
 
   constructor(seed: number, lies: SimDiskOptions["lies"] = {}) {
@@ -79,6 +84,7 @@ export class LogModel {
       else if (dice < 94) this.#checkReads();
       else if (dice < 96) this.#checkScan(random.below(this.#main + 2));
       else if (dice < 97) this.#closeAndOpen();
+      else if (dice < 98) this.#makeRoom();
       else if (random.chance(this.#knobs.crashChance)) this.#planCrash();
     } catch (error) {
       if (!(error instanceof SimCrash)) throw error;
@@ -149,16 +155,19 @@ export class LogModel {
   }
 
   #advanceRewrite(): void {
-    this.#rewrite ??= this.#store.startRewrite({
-      keep: (record) => this.#find(record)?.location === record.location,
-      moved: (record, to) => {
-        const known = this.#find(record);
-        if (known === undefined) throw new Violation("a record was moved that nobody needs");
-        expectSame(record, known);
-        known.location = to;
+    this.#rewrite ??= this.#store.startRewrite(
+      {
+        keep: (record) => this.#find(record)?.location === record.location,
+        moved: (record, to) => {
+          const known = this.#find(record);
+          if (known === undefined) throw new Violation("a record was moved that nobody needs");
+          expectSame(record, known);
+          known.location = to;
+        },
+        wake: () => {},
       },
-      wake: () => {},
-    });
+      this.#random.chance(0.2) ? Number.POSITIVE_INFINITY : 0,
+    );
     if (this.#rewrite === undefined) return;
     if (this.#rewrite.step(this.#random.pick([1, 3, 1000])) !== "done") return;
     this.#rewrite = undefined;
@@ -171,6 +180,18 @@ export class LogModel {
       (other) => other.main === record.main && other.sub === record.sub,
     );
     return known === undefined || known.released ? undefined : known;
+  }
+
+  /** What a server does about a full disk. */
+  #makeRoom(): void {
+    this.#store.retry();
+    if (this.#random.chance(0.3)) this.#store.restoreReserve();
+    if (this.#isRolling || this.#random.chance(0.5)) return;
+    this.#isRolling = true;
+    this.#store.roll(() => {
+      this.#isRolling = false;
+      this.rolls++;
+    });
   }
 
   #checkReads(): void {
@@ -219,6 +240,7 @@ export class LogModel {
     this.#faultsAreOn = false;
     this.#rewrite = undefined;
     this.#isCommitting = false;
+    this.#isRolling = false;
     this.#hasFailed = false;
     // The machine may stop again while it starts.
     for (let tries = 0; ; tries++) {
@@ -235,9 +257,13 @@ export class LogModel {
   }
 
   #opened(): LogStore {
-    const { segmentBytes, slabBytes, residentBytes } = this.#knobs;
+    const { segmentBytes, slabBytes, residentBytes, reserveBytes } = this.#knobs;
     const found: Found[] = [];
-    const options = { segmentBytes, slabBytes, residentBytes, identity: IDENTITY };
+    const diskFull = (): void => {
+      this.full++;
+    };
+    const sizes = { segmentBytes, slabBytes, residentBytes, reserveBytes };
+    const options = { ...sizes, identity: IDENTITY, diskFull };
     const store = LogStore.open(this.#disk, options, (record) => found.push(copyOf(record)));
     // The commit in flight may be there, and then as a whole.
     const isThere = this.#inFlight.length > 0 && found.some((one) => one.main >= this.#firstOpen());
@@ -264,6 +290,7 @@ function chooseKnobs(random: SimRandom): Knobs {
     segmentBytes: random.pick([300, 1000, 4000, 20_000]),
     slabBytes: random.pick([100, 1000, 5000]),
     residentBytes: random.pick([0, 3000, 1_000_000]),
+    reserveBytes: random.pick([0, 700, 5000]),
     payloadBytesMax: random.pick([0, 20, 200, 2000, 5000]),
     preallocates: random.chance(0.7),
     faultChance: random.pick([0, 0, 0.001, 0.02]),
