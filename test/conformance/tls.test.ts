@@ -29,6 +29,8 @@ beforeAll(() => {
     ["no common name", authority.issue()],
     ["for another host", authority.issue({ dnsNames: ["elsewhere.example"] })],
     ["revoked", revoked],
+    ["for clients", authority.issue({ usage: "1.3.6.1.5.5.7.3.2" })],
+    ["for servers", authority.issue({ usage: "1.3.6.1.5.5.7.3.1" })],
     ["expired", authority.issue({ notAfterMs: Date.now() - 1000 })],
     ["not valid yet", authority.issue({ notBeforeMs: Date.now() + DAY_MS })],
     ["of a stranger", stranger.issue({ commonName: "client" })],
@@ -100,12 +102,12 @@ describe.each(KINDS)("%s lets in", (kind) => {
 
   it.skipIf(isAbsent)("whom the authority has signed, with --client-cert-auth", async () => {
     const flags = ["--client-cert-auth", `--trusted-ca-file=${authority.caFile}`];
-    const good = both("good", "no common name", "for another host", "revoked");
+    const good = both("good", "no common name", "for another host", "revoked", "for clients");
     expect(await letIn(kind, flags)).toEqual(good);
   });
 
   it.skipIf(isAbsent)("the same with an authority alone", async () => {
-    const good = both("good", "no common name", "for another host", "revoked");
+    const good = both("good", "no common name", "for another host", "revoked", "for clients");
     expect(await letIn(kind, [`--trusted-ca-file=${authority.caFile}`])).toEqual(good);
   });
 
@@ -114,7 +116,7 @@ describe.each(KINDS)("%s lets in", (kind) => {
     // The form that both generations of etcd read.
     authority.revoke([revoked.serial], "der", crl);
     const flags = ["--client-cert-auth", `--trusted-ca-file=${authority.caFile}`];
-    const good = both("good", "no common name", "for another host");
+    const good = both("good", "no common name", "for another host", "for clients");
     expect(await letIn(kind, [...flags, `--client-crl-file=${crl}`])).toEqual(good);
   });
 

@@ -315,6 +315,11 @@ describe("the certificates of clients, on every listener (T6)", () => {
       () => authority.issue({ serial }),
       "transport: certificate serial 123456 revoked",
     ],
+    [
+      "one for servers",
+      () => authority.issue({ usage: "1.3.6.1.5.5.7.3.1" }),
+      "tls: failed to verify certificate: x509: certificate specifies an incompatible key usage",
+    ],
     ["a good one", () => authority.issue({ commonName: "c" }), undefined],
     ["a good one without a common name", () => authority.issue(), undefined],
   ];
@@ -345,6 +350,16 @@ describe("the certificates of clients, on every listener (T6)", () => {
       }
     }
     expect(rejections()).toEqual(reason === undefined ? [] : Array(6).fill(reason));
+  });
+
+  it("of several authorities in the file, each may have signed", async () => {
+    const bundle = path.join(folder, "bundle.pem");
+    const files = [authority.caFile, stranger.caFile];
+    writeFileSync(bundle, files.map((file) => readFileSync(file, "latin1")).join(""));
+    const server = await start(ANY, ...pair(), `--trusted-ca-file=${bundle}`);
+    for (const signer of [authority, stranger]) {
+      expect(await get({ port: portOf(server) }, asClient(signer.issue()))).toBe(200);
+    }
   });
 
   it("an authority alone asks for a certificate, too", async () => {

@@ -20,6 +20,8 @@ export interface CertificateOptions {
   readonly notBeforeMs?: number;
   readonly notAfterMs?: number;
   readonly serial?: Uint8Array;
+  /** What it may be used for, as an object identifier; absent = anything. */
+  readonly usage?: string;
 }
 
 /** A certificate and its key in files, as a flag names them. */
@@ -62,7 +64,13 @@ export class TestAuthority {
         encodeDer(contextTag(2, false), Buffer.from(name)),
       ),
     ];
-    const extensions = [encodeExtension("2.5.29.17", encodeDer(Tag.sequence, ...names))];
+    const { usage } = options;
+    const extensions = [
+      encodeExtension("2.5.29.17", encodeDer(Tag.sequence, ...names)),
+      ...(usage === undefined
+        ? []
+        : [encodeExtension("2.5.29.37", encodeDer(Tag.sequence, encodeObjectId(usage)))]),
+    ];
     const name = encodeName(options.commonName);
     const pem = this.#certify(name, publicKey, extensions, { ...options, serial });
     writeFileSync(certFile, pem);

@@ -59,6 +59,7 @@ const VERIFY_REASONS: ReadonlyMap<string, string> = new Map([
   ["UNABLE_TO_GET_ISSUER_CERT", UNKNOWN],
   ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", UNKNOWN],
   ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", UNKNOWN],
+  ["INVALID_PURPOSE", "x509: certificate specifies an incompatible key usage"],
 ]);
 
 /** The first byte of a TLS connection: a record of the handshake. */
