@@ -291,6 +291,9 @@ describe("JWT (A17)", () => {
       const key = Buffer.from("k");
       expect((await client.call("Put", { key })).code).toBe(0);
       expect((await client.call("RoleAdd", { name: "r" })).code).toBe(0);
+      expect((await client.call("RoleAdd", { name: "s" })).code).toBe(0);
+      const txn = await client.call("Txn", {});
+      expect(txn.text).toBe("etcdserver: revision of auth store is old");
       const { code, text } = await client.call("Put", { key });
       expect([code, text]).toEqual([3, "etcdserver: revision of auth store is old"]);
       client.token = await login(client, "root", SECRET);

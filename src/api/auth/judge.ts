@@ -1,7 +1,7 @@
 import { EtcdError } from "../../base/errors.ts";
 import type { KeyRange } from "../../base/key-range.ts";
 import type { AuthState, UserPermissions } from "../../machine/auth-state.ts";
-import { intervalOf, type KeyInterval } from "../../machine/key-intervals.ts";
+import { intervalOf, type KeyInterval, type KeyIntervals } from "../../machine/key-intervals.ts";
 import type { Outcome } from "../../machine/result.ts";
 import type { Identity } from "./identity.ts";
 
@@ -29,15 +29,22 @@ export class Judge {
     this.#identity = identity;
   }
 
-  /** Any user that there is (A19, A21). */
+  /** Any user that there is, however old the proof (A19, A21). */
   identified(): EtcdError | undefined {
     const permissions = this.#permissions();
     return permissions instanceof EtcdError ? permissions : undefined;
   }
 
-  /** A user with the role root (A20). */
+  /** A user with the role root, however old the proof (A20). */
   root(): EtcdError | undefined {
-    return this.#refuseUnless(({ isRoot }) => isRoot);
+    const permissions = this.#permissions();
+    if (permissions instanceof EtcdError) return permissions;
+    return permissions.isRoot ? undefined : new EtcdError("permissionDenied");
+  }
+
+  /** Any user whose proof is not too old (A17). */
+  current(): EtcdError | undefined {
+    return this.#refuseUnless(() => true);
   }
 
   /** READ on a key or range (A22). */
@@ -65,27 +72,17 @@ export class Judge {
 
   /** WRITE on every key that is attached to the lease (A22, L8, L17). */
   writesLease(id: bigint): EtcdError | undefined {
-    return this.#refuseUnless(({ isRoot, writable }) => {
-      if (isRoot) return true;
-      for (const key of this.#leases.keysOf(id)) if (!writable.contains(key)) return false;
-      return true;
-    });
+    return this.#refuseLeases([id], ({ writable }) => writable);
   }
 
   /** READ on every key that is attached to the lease (L17). */
   readsLease(id: bigint): EtcdError | undefined {
-    return this.#refuseUnless(({ isRoot, readable }) => {
-      return isRoot || this.#isReadable(id, readable);
-    });
+    return this.#refuseLeases([id], ({ readable }) => readable);
   }
 
   /** READ on every key that is attached to any lease (L17). */
   readsAllLeases(): EtcdError | undefined {
-    return this.#refuseUnless(({ isRoot, readable }) => {
-      if (isRoot) return true;
-      for (const id of this.#leases.ids()) if (!this.#isReadable(id, readable)) return false;
-      return true;
-    });
+    return this.#refuseLeases(this.#leases.ids(), ({ readable }) => readable);
   }
 
   /** Root, or the user itself (A21). */
@@ -101,23 +98,39 @@ export class Judge {
     return hasIt ? this.identified() : this.root();
   }
 
-  #isReadable(id: bigint, readable: UserPermissions["readable"]): boolean {
-    for (const key of this.#leases.keysOf(id)) if (!readable.contains(key)) return false;
-    return true;
+  /** Root may with every lease, and whoever there is with those that have no keys. */
+  #refuseLeases(
+    ids: Iterable<bigint>,
+    granted: (permissions: UserPermissions) => KeyIntervals,
+  ): EtcdError | undefined {
+    const permissions = this.#permissions();
+    if (permissions instanceof EtcdError) return permissions;
+    if (permissions.isRoot) return undefined;
+    const keys = granted(permissions);
+    for (const id of ids) {
+      for (const key of this.#leases.keysOf(id)) {
+        const refused = this.#refuseUnless(() => keys.contains(key));
+        if (refused !== undefined) return refused;
+      }
+    }
+    return undefined;
   }
 
   #refuseUnless(holds: (permissions: UserPermissions) => boolean): EtcdError | undefined {
+    const identity = this.#identity;
+    // As in etcd, this comes before whether there is such a user, and is asked for keys only.
+    const isOld = isIdentity(identity) && identity.authRevision < this.#auth.revision;
+    if (isOld) return new EtcdError("authOldRevision");
     const permissions = this.#permissions();
     if (permissions instanceof EtcdError) return permissions;
     return holds(permissions) ? undefined : new EtcdError("permissionDenied");
   }
 
-  /** In etcd's order: the token, whether there is a user, how old the proof is, who the user is. */
+  /** In etcd's order: the token, whether there is a user, who the user is. */
   #permissions(): Outcome<UserPermissions> {
     const identity = this.#identity;
     if (identity === undefined) return new EtcdError("userEmpty");
     if (identity instanceof EtcdError) return identity;
-    if (identity.authRevision < this.#auth.revision) return new EtcdError("authOldRevision");
     return this.#auth.permissionsOf(identity.user) ?? new EtcdError("permissionDenied");
   }
 }

@@ -195,7 +195,7 @@ function txnRule(bytes: Uint8Array, judge: Judge, maxOps: number): EtcdError | u
   const request = decodeTxnRequest(bytes);
   const parsed = parseTxn(request, maxOps);
   if (parsed instanceof EtcdError) return parsed;
-  return judge.identified() ?? txnRefusal(request, judge);
+  return judge.current() ?? txnRefusal(request, judge);
 }
 
 function putRefusal(request: proto.PutRequest, judge: Judge): EtcdError | undefined {

@@ -61,7 +61,7 @@ export class WatchGuard {
     const client = new WatchClient(call);
     if (!this.#gate.isOpen) {
       const identity = this.#gate.identify(call);
-      const isProof = this.#gate.judge(identity).identified() === undefined;
+      const isProof = this.#gate.judge(identity).current() === undefined;
       if (isProof && identity !== undefined && !(identity instanceof EtcdError)) {
         client.proved(identity.user);
       }

@@ -147,18 +147,34 @@ describe("rules of single RPCs", () => {
     expect(lock(0n, all)).toBe("ok");
   });
 
-  test("an identity of an older auth revision is too old (A17, A24, E52)", () => {
+  test("an identity of an older auth revision is too old for keys (A17, A24, E52)", () => {
     world.enable();
-    const identity = { user: "root", authRevision: world.auth.revision };
-    expect(world.gate.judge(identity).root()).toBeUndefined();
-    world.addUser("ann");
-    for (const refused of [
-      world.gate.judge(identity).root(),
-      world.gate.judge(identity).identified(),
-      world.gate.judge(identity).reads(bytes("a"), bytes("")),
-    ]) {
-      expect(refused?.name).toBe("authOldRevision");
-    }
+    world.leases.held.set(1n, ["a"]);
+    const judge = world.gate.judge({ user: "root", authRevision: world.auth.revision });
+    const aboutKeys = (): (string | undefined)[] =>
+      [
+        judge.reads(bytes("a"), bytes("")),
+        judge.writes(bytes("a"), bytes("")),
+        judge.watches([{ kind: "single", key: bytes("a") }]),
+        judge.current(),
+      ].map((refused) => refused?.name);
+    expect(aboutKeys()).toEqual(new Array(4).fill(undefined));
+    world.addUser("ann", [[2, "a", ""]]);
+    expect(aboutKeys()).toEqual(new Array(4).fill("authOldRevision"));
+    // Those of a lease count for users who are not root.
+    const leases = (user: string): (string | undefined)[] => {
+      const old = world.gate.judge({ user, authRevision: world.auth.revision - 1 });
+      return [
+        old.writesLease(1n),
+        old.readsLease(1n),
+        old.readsAllLeases(),
+        old.readsLease(9n),
+      ].map((refused) => refused?.name);
+    };
+    expect(leases("root")).toEqual(new Array(4).fill(undefined));
+    expect(leases("ann")).toEqual([...new Array(3).fill("authOldRevision"), undefined]);
+    // Whoever makes several changes of users needs no new token for each.
+    expect([judge.root(), judge.identified()]).toEqual([undefined, undefined]);
   });
 });
 
