@@ -2,8 +2,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareBytes } from "../../base/bytes.ts";
 import { BoltFileWriter } from "./file-writer.ts";
-import { BOLT_PAGE_BYTES } from "./page.ts";
+import {
+  BOLT_PAGE_BYTES,
+  BUCKET_ENTRY,
+  META_PAGE,
+  PAGE_HEADER_BYTES,
+  writeMeta,
+  writePageHeader,
+} from "./page.ts";
 import { BoltError, BoltReader, type ByteSource } from "./reader.ts";
+import { type PageSink, TreeWriter } from "./tree-writer.ts";
 
 type Entries = readonly (readonly [Uint8Array, Uint8Array])[];
 type Content = readonly (readonly [Uint8Array, Entries])[];
@@ -92,6 +100,41 @@ describe("a bbolt file of our own", () => {
     const reader = new BoltReader(sourceOf(write([[latin1("a"), []]])));
     expect([...reader.entries(latin1("b"))]).toEqual([]);
   });
+});
+
+test("a file with other pages and with buckets in buckets is read, as bbolt makes them too", () => {
+  const pageBytes = 1024;
+  const file = new Uint8Array(3 * pageBytes);
+  const view = new DataView(file.buffer);
+  const meta = { pageBytes, rootPage: 2, freelistPage: 2 ** 40, pageLimit: 3 };
+  for (const id of [0, 1]) {
+    writePageHeader(view, id * pageBytes, { id, flags: META_PAGE, count: 0, overflow: 0 });
+    writeMeta(view, id * pageBytes + PAGE_HEADER_BYTES, { ...meta, txn: 5 + id });
+  }
+  const sink: PageSink = {
+    writes: true,
+    place(_, write) {
+      const page = new Uint8Array(BOLT_PAGE_BYTES);
+      write?.(page, 2);
+      file.set(page.subarray(0, pageBytes), 2 * pageBytes);
+      return 2;
+    },
+  };
+  const inner = new TreeWriter(sink, 0);
+  inner.add(latin1("k"), latin1("v"));
+  const outer = new TreeWriter(sink, BUCKET_ENTRY);
+  outer.add(latin1("inner"), inner.finishBucket());
+  const root = new TreeWriter(sink, BUCKET_ENTRY);
+  root.add(latin1("outer"), outer.finishBucket());
+  root.finish();
+
+  const reader = new BoltReader(sourceOf(file));
+  expect(reader.meta.txn).toBe(6);
+  expect([...reader.buckets()]).toEqual([latin1("outer")]);
+  const entries = [...reader.entries(latin1("outer"), latin1("inner"))];
+  expect(entries).toEqual([{ key: latin1("k"), value: latin1("v"), isBucket: false }]);
+  file.fill(0, 0, 100);
+  expect([...new BoltReader(sourceOf(file)).buckets()]).toHaveLength(1);
 });
 
 describe("a file that is damaged", () => {
