@@ -22,7 +22,7 @@ import { type UnaryMethod, UnaryRequest } from "./unary-request.ts";
 export interface GatewayOptions {
   readonly methods: MethodTable;
   readonly access: AccessControl;
-  readonly gate: AuthGate;
+  readonly gate: Pick<AuthGate, "isOpen">;
   /** Longest message, in bytes (T4). */
   readonly messageBytesMax: number;
   readonly timers: Timers;
