@@ -10,6 +10,7 @@ export function processFigures(): ProcessFigures {
   return {
     commandLine: process.argv,
     heap: { usedBytes: heapUsed, totalBytes: heapTotal },
+    runtime: `node${process.versions.node}`,
     residentBytes: rss,
     cpuSeconds: (user + system) / 1e6,
     startTimeSeconds: performance.timeOrigin / 1000,

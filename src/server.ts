@@ -1,4 +1,5 @@
 import type { HttpHandler, MethodTable } from "./api/call.ts";
+import { HealthCounts } from "./api/health-counts.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "./api/histogram.ts";
 import type { Gateway } from "./api/gateway/gateway.ts";
 import { httpHandler } from "./api/http.ts";
@@ -189,6 +190,7 @@ function answers(
     leases,
     leaseTtls,
     work,
+    health: new HealthCounts(),
     authRevision: () => machine.auth.revision,
     transport: () => transportFigures(clients.listeners, gateway.counts),
     process: processFigures,

@@ -4,6 +4,13 @@ import type { RangeQuery } from "../machine/command.ts";
 import type { Replica } from "../replica/replica.ts";
 import { alarmHealth } from "./alarm-health.ts";
 import type { HttpResponse } from "./call.ts";
+import type { HealthCounts } from "./health-counts.ts";
+
+/** What the pages look at, and where they are counted. */
+export interface HealthSources {
+  readonly replica: Replica;
+  readonly health: HealthCounts;
+}
 
 const TEXT_TYPE = "text/plain; charset=utf-8";
 
@@ -11,10 +18,14 @@ const TEXT_TYPE = "text/plain; charset=utf-8";
  * G20: words, not truth values. There is no leader to lose, and a server whose disk has failed has
  * ended; so alarms and a read are what there is to ask. `?exclude=NOSPACE` passes that alarm over.
  */
-export function healthPage(query: URLSearchParams, replica: Replica): HttpResponse {
+export function healthPage(
+  query: URLSearchParams,
+  { replica, health }: HealthSources,
+): HttpResponse {
   const excluded = new Set(query.getAll("exclude"));
   const isSerializable = query.get("serializable") === "true";
   const reason = alarmHealth(replica.alarms, excluded) ?? readFault(replica, isSerializable);
+  health.answered(reason === undefined);
   const body = JSON.stringify({ health: String(reason === undefined), reason: reason ?? "" });
   const status = reason === undefined ? 200 : 503;
   return { status, headers: { "content-type": TEXT_TYPE }, body };
@@ -53,7 +64,11 @@ export const CHECK_PATHS: readonly string[] = Object.entries(CHECKS).flatMap(([p
  * One of `CHECK_PATHS`: `ok`, behind a line a check with `?verbose`; or 503 and the lines. Checks
  * named by `?exclude` are left out of a page of several.
  */
-export function checkPage(path: string, query: URLSearchParams, replica: Replica): HttpResponse {
+export function checkPage(
+  path: string,
+  query: URLSearchParams,
+  { replica, health }: HealthSources,
+): HttpResponse {
   const [, page = "", only] = path.split("/");
   const excluded = only === undefined ? query.getAll("exclude") : [];
   let isWell = true;
@@ -61,6 +76,7 @@ export function checkPage(path: string, query: URLSearchParams, replica: Replica
   for (const [name, check] of Object.entries(CHECKS[`/${page}`] ?? {})) {
     if ((only !== undefined && only !== name) || excluded.includes(name)) continue;
     const fault = check(replica);
+    health.checked(page, name, fault === undefined);
     isWell &&= fault === undefined;
     lines += fault === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${fault}\n`;
   }

@@ -40,7 +40,7 @@ export function httpHandler(
         respond(ok(JSON_TYPE, VERSION_BODY));
         break;
       case "/health":
-        respond(healthPage(query, sources.replica));
+        respond(healthPage(query, sources));
         break;
       case "/metrics":
         sources.watchLag((lag) => respond(ok(METRICS_TYPE, renderMetrics(sources, lag))));
@@ -52,7 +52,7 @@ export function httpHandler(
         answerWatchersPage(watchers, request, respond);
         break;
       default:
-        respond(checkPage(path, query, sources.replica));
+        respond(checkPage(path, query, sources));
     }
   };
 }

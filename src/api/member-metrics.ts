@@ -6,7 +6,7 @@ import type { MetricsSources, TransportFigures } from "./metrics.ts";
 /** Alarms, auth, background work and the disk, under etcd's names (G31, G33). */
 export function addMaintenance(text: MetricsText, sources: MetricsSources): void {
   const { replica, memberId, work, authRevision, logSync } = sources;
-  const { writtenBytes, isDefragmenting } = replica.status();
+  const { writtenBytes, versionsRemoved, isDefragmenting } = replica.status();
   const alarms = alarmSamples(replica.alarms, memberId);
   text.gauges("etcd_debugging_server_alarms", "Alarms: 1 = it stands.", alarms);
   text.gauge("etcd_debugging_auth_revision", "The revision of users and roles.", authRevision());
@@ -31,6 +31,10 @@ export function addMaintenance(text: MetricsText, sources: MetricsSources): void
   text.histogram(mvcc("db_compaction_total_duration_milliseconds"), total, work.compactions);
   const last = "Seconds since 1970 when the last compaction's removal ended.";
   text.gauge(mvcc("db_compaction_last"), last, work.lastCompactionSeconds);
+  const removed = "Versions that compactions removed.";
+  text.counter(mvcc("db_compaction_keys_total"), removed, versionsRemoved);
+  const transactions = "Reads under way: none outlives its turn.";
+  text.gauge("etcd_mvcc_db_open_read_transactions", transactions, 0);
   const hash = "Seconds that hashing all keys and revisions takes.";
   text.histogram("etcd_mvcc_hash_duration_seconds", hash, work.hashes);
   text.histogram("etcd_mvcc_hash_rev_duration_seconds", hash, work.hashes);
@@ -57,6 +61,34 @@ export function addPeers(text: MetricsText): void {
   text.gauge(server("snapshot_apply_in_progress_total"), "Snapshots of a leader applied now.", 0);
   text.counter(server("learner_promote_successes"), "Learners that became voters.", 0);
   text.family(server("learner_promote_failures"), "counter", "Refused promotions, by reason.");
+}
+
+/**
+ * Names of etcd under which nothing is measured here: single requests are not timed, there are no
+ * snapshot files of a log, and no feature gates. They are there, without a sample (G31-G33).
+ */
+export function addUnmeasured(text: MetricsText): void {
+  const server = (name: string): string => `etcd_server_${name}`;
+  const nothing = "Not measured.";
+  for (const name of ["apply", "range", "request"]) {
+    text.family(server(`${name}_duration_seconds`), "histogram", nothing);
+  }
+  text.family(server("slow_apply_total"), "counter", nothing);
+  text.family(server("feature_enabled"), "gauge", "There are no feature gates.");
+  text.family("etcd_network_server_stream_failures_total", "counter", nothing);
+  text.family("etcd_disk_backend_snapshot_duration_seconds", "histogram", nothing);
+  for (const name of ["fsync", "db_fsync", "db_save_total"]) {
+    text.family(`etcd_snap_${name}_duration_seconds`, "histogram", "No files of this kind.");
+  }
+  const loop = "etcd_debugging_server_watch_send_loop_";
+  for (const name of [
+    "watch_stream_duration",
+    "watch_stream_duration_per_event",
+    "control_stream_duration",
+    "progress_duration",
+  ]) {
+    text.family(`${loop}${name}_seconds`, "histogram", "See vedette_watch_commit_to_socket.");
+  }
 }
 
 /** Calls of clients, whatever version they say they are (G32). */

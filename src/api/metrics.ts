@@ -5,7 +5,8 @@ import type { WatchStats } from "../watch/hub.ts";
 import type { LagTotals } from "../watch/watcher-survey.ts";
 import type { Histogram } from "./histogram.ts";
 import { idText } from "./member-ids.ts";
-import { addClientRequests, addMaintenance, addPeers } from "./member-metrics.ts";
+import type { HealthCounts } from "./health-counts.ts";
+import { addClientRequests, addMaintenance, addPeers, addUnmeasured } from "./member-metrics.ts";
 import { MetricsText, type Sample } from "./metrics-text.ts";
 import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from "./version.ts";
 import { addWatch } from "./watch-metrics.ts";
@@ -32,6 +33,8 @@ export interface MethodFigures {
 export interface ProcessFigures {
   readonly residentBytes: number;
   readonly cpuSeconds: number;
+  /** Name and version of what runs the server. */
+  readonly runtime: string;
   readonly openFiles: number;
   readonly openFilesMax: number;
   /** Seconds since 1970 UTC. */
@@ -56,6 +59,7 @@ export interface MetricsSources {
   readonly leases: { readonly counters: Readonly<LeaseCounters> };
   readonly leaseTtls: Histogram;
   readonly work: WorkTimes;
+  readonly health: HealthCounts;
   readonly authRevision: () => number;
   transport(): TransportFigures;
   process(): ProcessFigures;
@@ -70,6 +74,8 @@ export function renderMetrics(sources: MetricsSources, lag: Readonly<LagTotals>)
   addLeases(text, sources);
   addMaintenance(text, sources);
   addPeers(text);
+  addUnmeasured(text);
+  sources.health.addTo(text);
   const transport = sources.transport();
   addTransport(text, transport);
   addClientRequests(text, transport);
@@ -93,6 +99,8 @@ function addServer(text: MetricsText, sources: MetricsSources): void {
   text.labelledGauge(server("id"), "The member's id.", { server_id: serverId });
   const versions = { server_version: ETCD_VERSION };
   text.labelledGauge(server("version"), "The etcd version that is followed.", versions);
+  const runtime = { server_go_version: sources.process().runtime };
+  text.labelledGauge(server("go_version"), "What runs the server: not Go.", runtime);
   const cluster = { cluster_version: ETCD_CLUSTER_VERSION };
   text.labelledGauge("etcd_cluster_version", "The cluster's version.", cluster);
 }

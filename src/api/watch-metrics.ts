@@ -24,6 +24,8 @@ export function addWatch(text: MetricsText, { stats, lag, delivery }: WatchMetri
   text.gauge(debugging("watcher_total"), "Watchers.", stats.watchers);
   const slow = "Watchers that are behind: unsynced and victims.";
   text.gauge(debugging("slow_watcher_total"), slow, stats.slowWatchers);
+  const pending = "Revisions that watchers have still to be sent, added up.";
+  text.gauge(debugging("pending_events_total"), pending, lag.lagSum);
   text.counter(debugging("events_total"), "Events sent to watchers.", stats.eventsSent);
 
   const watch = (name: string): string => `vedette_watch_${name}`;

@@ -27,6 +27,7 @@ export class Compaction {
   /** Versions that were cut off a chain and wait to be freed: the newest of them, and how many. */
   #cutSlot: Slot = NO_SLOT;
   #cutCount = 0;
+  #removed = 0;
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -39,6 +40,11 @@ export class Compaction {
   /** Versions that no chain holds any more, but whose slots are not freed yet. */
   get cutCount(): number {
     return this.#cutCount;
+  }
+
+  /** Versions freed since the start. */
+  get removed(): number {
+    return this.#removed;
   }
 
   /** Begins a round for this revision; an unfinished one is taken over by it. */
@@ -98,5 +104,6 @@ export class Compaction {
     log.release(versions.location(this.#cutSlot));
     this.#cutSlot = versions.freeCut(this.#cutSlot);
     this.#cutCount--;
+    this.#removed++;
   }
 }

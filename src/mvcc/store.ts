@@ -44,6 +44,8 @@ export interface StoreUsage {
   /** Keys in the index, those with only a tombstone included. */
   readonly keys: number;
   readonly versions: number;
+  /** Versions that compactions removed since the start. */
+  readonly versionsRemoved: number;
   /** Memory of the index, nearly all of it outside of the heap. */
   readonly indexBytes: number;
 }
@@ -117,6 +119,7 @@ export class MvccStore {
       liveKeys: this.#liveKeys,
       keys: this.#keys.table.count,
       versions: this.#versions.count,
+      versionsRemoved: this.#compaction.removed,
       indexBytes: this.#keys.bytes + this.#versions.bytes,
     };
   }

@@ -231,6 +231,7 @@ export class LocalReplica implements Replica {
       sizeBytes: this.#log.bytesWritten,
       sizeInUseBytes: this.#log.bytesLive,
       writtenBytes: this.#log.bytesCommitted,
+      versionsRemoved: this.#store.usage.versionsRemoved,
       isDefragmenting: this.#compaction.isDefragmenting,
       appliedIndex: this.#view.revision,
       pendingProposals: this.#group.dones.length,

@@ -31,6 +31,8 @@ export interface ReplicaStatus {
   readonly sizeInUseBytes: number;
   /** Bytes written to the log since the start. */
   readonly writtenBytes: number;
+  /** Versions that compactions removed since the start. */
+  readonly versionsRemoved: number;
   /** Whether a Defragment is under way. */
   readonly isDefragmenting: boolean;
   /** Commands applied and durable since the store began: never decreases (C5). */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { HttpHandler, HttpResponse } from "../../src/api/call.ts";
 import { Histogram, LATENCY_BUCKETS_SECONDS } from "../../src/api/histogram.ts";
+import { HealthCounts } from "../../src/api/health-counts.ts";
 import { httpHandler } from "../../src/api/http.ts";
 import { LEASE_TTL_BUCKETS } from "../../src/api/lease.ts";
 import type { MetricsSources } from "../../src/api/metrics.ts";
@@ -86,6 +87,7 @@ beforeEach(() => {
     leases: { counters: { granted: 5, revoked: 3, renewed: 9, expired: 2 } },
     leaseTtls,
     work,
+    health: new HealthCounts(),
     authRevision: () => 6,
     transport: () => ({
       bytesReceived: 1000,
@@ -102,6 +104,7 @@ beforeEach(() => {
       ],
     }),
     process: () => ({
+      runtime: "node20.0.0",
       residentBytes: 12_345,
       cpuSeconds: 1.5,
       openFiles: 20,
@@ -256,6 +259,11 @@ describe("HTTP on the client port", () => {
     'etcd_server_client_requests_total{client_api_version="unknown",type="unary"} 9',
     "# TYPE etcd_network_peer_round_trip_time_seconds histogram",
     "os_fd_used 20",
+    "etcd_debugging_mvcc_db_compaction_keys_total 8",
+    "etcd_debugging_mvcc_pending_events_total 70",
+    'etcd_server_go_version{server_go_version="node20.0.0"} 1',
+    "# TYPE etcd_server_apply_duration_seconds histogram",
+    "# TYPE etcd_server_healthchecks_total counter",
     "process_resident_memory_bytes 12345",
     "process_start_time_seconds 1700000000",
     'grpc_server_started_total{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 9',
@@ -264,6 +272,22 @@ describe("HTTP on the client port", () => {
   ])("shows %s (G30-G33)", (line) => {
     putOnce();
     expect(lines()).toContain(line);
+  });
+
+  test("counts what the pages of health answered (G32)", () => {
+    get("/health");
+    get("/health");
+    const alarm = { kind: "alarm", action: "activate", memberId: 1n, alarm: "corrupt" } as const;
+    replica.propose(alarm, () => undefined);
+    get("/health");
+    get("/readyz");
+    const found = lines();
+    expect(found).toContain("etcd_server_health_success 2");
+    expect(found).toContain("etcd_server_health_failures 1");
+    expect(found).toContain('etcd_server_healthcheck{name="data_corruption",type="readyz"} 0');
+    expect(found).toContain(
+      'etcd_server_healthchecks_total{name="serializable_read",status="success",type="readyz"} 1',
+    );
   });
 
   test("has every metric that etcd's dashboard and alert rules ask for (G30)", () => {

@@ -94,6 +94,7 @@ export class ImmediateReplica implements Replica {
       sizeBytes: 4096,
       sizeInUseBytes: 1024,
       writtenBytes: 5000,
+      versionsRemoved: 8,
       isDefragmenting: false,
       appliedIndex: this.#appliedIndex,
       pendingProposals: this.#held.length,
