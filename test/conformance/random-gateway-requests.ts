@@ -5,7 +5,7 @@ import type { GatewayRequest } from "./gateway-client.ts";
 function message(fields: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<unknown> {
   const given = Object.entries(fields).map(([name, value]) => {
     const camel = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-    const wrong = fc.constantFrom<unknown>({}, [], "?", 1.5, true, null, "1", -1, "-");
+    const wrong = fc.constantFrom<unknown>({}, [], "?", 1.5, true, null, "1", "-");
     const odd = fc.oneof({ arbitrary: value, weight: 30 }, { arbitrary: wrong, weight: 1 });
     return fc.option(fc.tuple(fc.constantFrom(name, camel), odd), { nil: undefined, freq: 4 });
   });
