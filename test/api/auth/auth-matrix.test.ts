@@ -373,6 +373,15 @@ test("every RPC of the interface stands in this matrix", () => {
   expect([...inMatrix].toSorted()).toEqual(METHODS.map(({ path }) => path).toSorted());
 });
 
+test("the matrix has more than 9,000 cells", () => {
+  const shapes = Object.values(SHAPES);
+  const ranges = Object.values(PLACES).map(({ singleOnly }) =>
+    singleOnly === true ? shapes.filter(([, end]) => end === "").length : shapes.length,
+  );
+  const requests = ranges.reduce((sum, count) => sum + count, Object.keys(REST).length);
+  expect(requests * Object.keys(IDENTITIES).length).toBeGreaterThan(9000);
+});
+
 describe.each(Object.entries(IDENTITIES))("%s", (_name, who) => {
   const world = new AuthWorld();
   world.enable();
