@@ -345,6 +345,9 @@ describe("who may come", () => {
       "https://good.example",
     ]);
     expect(await ask("/v3/kv/range", url)).toEqual([400, null]);
+    const page = "\r\nOrigin: https://bad.example\r\nUpgrade: ";
+    const socket = handshake("/v3/watch").replace("\r\nUpgrade: ", page);
+    expect(await exchangeRaw(portOf(guarded), socket)).toMatch(/^HTTP\/1.1 403 /);
   });
 
   test("other names than those of --host-whitelist are misdirected (G11)", async () => {
