@@ -1,7 +1,5 @@
 import { isSpace } from "./json-value.ts";
-
-/** First room for a value that comes in parts; it doubles as bytes come. */
-const FIRST_ROOM_BYTES = 1024;
+import { KeptBytes } from "./kept-bytes.ts";
 
 /** What is told of a body that brings one JSON value after another. */
 export interface JsonPieceSink {
@@ -22,8 +20,7 @@ export class JsonSplitter {
   #isInString = false;
   #isEscaped = false;
   #isBare = false;
-  #kept: Uint8Array = new Uint8Array(0);
-  #keptBytes = 0;
+  readonly #kept: KeptBytes = new KeptBytes();
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -31,7 +28,7 @@ export class JsonSplitter {
 
   /** Memory held for a value that is not whole. */
   get heldBytes(): number {
-    return this.#kept.length;
+    return this.#kept.heldBytes;
   }
 
   /** Splits `bytes`; returns where it stopped: at their end, unless the sink said so. */
@@ -59,7 +56,7 @@ export class JsonSplitter {
 
   /** What has begun and will not be whole; empty when there is nothing. */
   rest(): Uint8Array {
-    return this.#kept.subarray(0, this.#keptBytes);
+    return this.#kept.view();
   }
 
   get #isInValue(): boolean {
@@ -97,28 +94,18 @@ export class JsonSplitter {
   }
 
   #whole(last: Uint8Array, sink: JsonPieceSink): Uint8Array | undefined {
-    if (this.#keptBytes === 0 && last.length <= this.#bytesMax) return last;
+    if (this.#kept.length === 0 && last.length <= this.#bytesMax) return last;
     if (!this.#keep(last)) {
       sink.tooLong();
       return undefined;
     }
-    const piece = this.rest();
-    this.#kept = new Uint8Array(0);
-    this.#keptBytes = 0;
-    return piece;
+    return this.#kept.take();
   }
 
   /** False when there would be too much. */
   #keep(bytes: Uint8Array): boolean {
-    const length = this.#keptBytes + bytes.length;
-    if (length > this.#bytesMax) return false;
-    if (length > this.#kept.length) {
-      const room = new Uint8Array(Math.max(FIRST_ROOM_BYTES, this.#kept.length * 2, length));
-      room.set(this.rest());
-      this.#kept = room;
-    }
-    this.#kept.set(bytes, this.#keptBytes);
-    this.#keptBytes = length;
+    if (this.#kept.length + bytes.length > this.#bytesMax) return false;
+    this.#kept.add(bytes);
     return true;
   }
 }

@@ -11,12 +11,11 @@ import {
 import { errorHeaders, httpStatusOf } from "./http-status.ts";
 import { type JsonPieceSink, JsonSplitter } from "./json-splitter.ts";
 import { JsonDocument, JsonError } from "./json-value.ts";
+import { KeptBytes } from "./kept-bytes.ts";
 import { metadataOf } from "./metadata.ts";
 import type { StreamFormat } from "./stream-format.ts";
 
 export type StreamMethod = Method & { readonly kind: "stream" };
-
-const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**
  * A streaming call over HTTP (G4, G5): the body brings one JSON request after another while the
@@ -39,7 +38,7 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
   /** The body has ended; known to the handler once nothing is withheld. */
   #hasEnded = false;
   /** Bytes of the body that wait while requests are paused. */
-  #withheld: Uint8Array = NO_BYTES;
+  readonly #withheld: KeptBytes = new KeptBytes();
 
   constructor(frame: CallFrame, format: StreamFormat) {
     this.#frame = frame;
@@ -63,12 +62,12 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
   // --- HttpBodyReader
 
   get heldBytes(): number {
-    return this.#splitter.heldBytes + this.#withheld.length;
+    return this.#splitter.heldBytes + this.#withheld.heldBytes;
   }
 
   body(bytes: Uint8Array): void {
     if (this.#isDeaf) return;
-    if (this.#isPaused || this.#withheld.length > 0) this.#withhold(bytes);
+    if (this.#isPaused || this.#withheld.length > 0) this.#withheld.add(bytes);
     else this.#take(bytes);
   }
 
@@ -95,22 +94,12 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
 
   #take(bytes: Uint8Array): void {
     const at = this.#splitter.push(bytes, this);
-    if (at < bytes.length && !this.#isDeaf) this.#withhold(bytes.subarray(at));
-  }
-
-  #withhold(bytes: Uint8Array): void {
-    const before = this.#withheld;
-    const all = new Uint8Array(before.length + bytes.length);
-    all.set(before);
-    all.set(bytes, before.length);
-    this.#withheld = all;
+    if (at < bytes.length && !this.#isDeaf) this.#withheld.add(bytes.subarray(at));
   }
 
   readonly #resume = (): void => {
     if (this.#isDeaf || this.#isPaused) return;
-    const bytes = this.#withheld;
-    this.#withheld = NO_BYTES;
-    this.#take(bytes);
+    this.#take(this.#withheld.take());
     if (this.#isDeaf || this.#isPaused || this.#withheld.length > 0) return;
     this.#frame.exchange.pauseBody(false);
     if (this.#hasEnded) this.#endRequests();
@@ -126,7 +115,7 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
 
   #halfClose(): void {
     this.#isHalfClosed = true;
-    this.#withheld = NO_BYTES;
+    this.#withheld.take();
     this.#handler?.halfClosed();
   }
 
@@ -230,7 +219,7 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
 
   #finish(code: GrpcCode): void {
     this.#isOver = true;
-    this.#withheld = NO_BYTES;
+    this.#withheld.take();
     this.#cancelTimer?.();
     countHandled(this.#frame.counts, code);
   }
