@@ -11,7 +11,9 @@ import { type KeyPairSource, TlsFiles } from "./transport/tls/tls-files.ts";
 /** What TLS needs of the server around it. */
 export interface SecureFrontOptions {
   readonly flags: TlsFlags;
-  readonly listenUrls: readonly ListenUrl[];
+  readonly clientUrls: readonly ListenUrl[];
+  /** Those for metrics often go without TLS, which is worth no warning. */
+  readonly metricsUrls: readonly ListenUrl[];
   /** Undefined = nothing is kept on disk. */
   readonly dataDir: string | undefined;
   readonly clock: Clock;
@@ -30,10 +32,10 @@ const SECOND_MS = 1000;
  * @throws Error with etcd's text when something is missing or does not fit together
  */
 export function openSecureFront(options: SecureFrontOptions): TlsAcceptor | undefined {
-  const { flags, listenUrls, log } = options;
-  warnOfPlainUrls(flags, listenUrls, log);
+  const { flags, clientUrls, metricsUrls, log } = options;
+  warnOfPlainUrls(flags, clientUrls, log);
   const keyPair = keyPairOf(options);
-  const first = listenUrls.find((listenUrl) => listenUrl.isSecure);
+  const first = [...clientUrls, ...metricsUrls].find((listenUrl) => listenUrl.isSecure);
   if (first === undefined) return undefined;
   if (keyPair === undefined) {
     throw new Error(
@@ -108,7 +110,9 @@ function warnOfOpenKey(keyFile: string, log: Logger): void {
 }
 
 /** Kept in the data folder where an etcd has it, and used again when it is there. */
-function ownKeyPair({ flags, listenUrls, dataDir, clock, log }: SecureFrontOptions): KeyPairSource {
+function ownKeyPair(options: SecureFrontOptions): KeyPairSource {
+  const { flags, clientUrls, metricsUrls, dataDir, clock, log } = options;
+  const listenUrls = [...clientUrls, ...metricsUrls];
   const folder = path.resolve(dataDir ?? ".", "fixtures", "client");
   const certFile = path.join(folder, "cert.pem");
   const keyFile = path.join(folder, "key.pem");

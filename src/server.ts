@@ -127,11 +127,8 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
 function openTls(options: ServerOptions, log: Logger): TlsAcceptor | undefined {
   return openSecureFront({
     flags: options.tls,
-    listenUrls: [
-      ...options.listenClientUrls,
-      ...options.listenClientHttpUrls,
-      ...options.listenMetricsUrls,
-    ],
+    clientUrls: [...options.listenClientUrls, ...options.listenClientHttpUrls],
+    metricsUrls: options.listenMetricsUrls,
     dataDir: options.dataDir,
     clock: realClock,
     log,

@@ -175,12 +175,14 @@ describe("the protocols of a TLS port (T6, G25)", () => {
 
   it("unixs:// and the URLs for metrics speak TLS too", async () => {
     const socketPath = path.join(folder, "v.sock");
-    const port = await freePort();
+    const [port, plainPort] = [await freePort(), await freePort()];
     await start(
       `--listen-client-urls=unixs://${socketPath}`,
-      `--listen-metrics-urls=https://127.0.0.1:${port}`,
+      `--listen-metrics-urls=https://127.0.0.1:${port},http://127.0.0.1:${plainPort}`,
       ...pair(),
     );
+    expect(await plainGet(plainPort)).toBe("200 ");
+    expect(lines.filter(({ message }) => message.startsWith("scheme is http"))).toEqual([]);
     expect(await get({ socketPath }, { servername: "localhost" })).toBe(200);
     expect(await get({ port })).toBe(200);
     expect(await putStatus(port)).toBe("12");
