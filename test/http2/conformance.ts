@@ -132,13 +132,7 @@ export async function answered(client: RawClient, streamId: number): Promise<Fra
 
 /** The server has ended the stream. */
 export async function ended(client: RawClient, streamId: number): Promise<Frame> {
-  return await client.next(
-    `END_STREAM on stream ${streamId}`,
-    (frame) =>
-      frame.streamId === streamId &&
-      (frame.type === FrameType.headers || frame.type === FrameType.data) &&
-      (frame.flags & Flag.endStream) !== 0,
-  );
+  return await client.ended(streamId);
 }
 
 export async function nextData(client: RawClient, streamId: number): Promise<Frame> {

@@ -1,4 +1,3 @@
-import { ended } from "./conformance.ts";
 import { dataFrame, FrameType, headersFrame } from "./frames.ts";
 import { block, type Field } from "./hpack.ts";
 import type { Frame, RawClient } from "./raw-client.ts";
@@ -67,7 +66,7 @@ export interface Answer {
 
 /** Waits for the end of the stream and reads what came on it. */
 export async function answer(client: RawClient, streamId: number): Promise<Answer> {
-  await ended(client, streamId);
+  await client.ended(streamId);
   const frames = client.received.filter((frame) => frame.streamId === streamId);
   const heads = frames.filter(({ fields }) => fields !== undefined);
   const first = heads[0]?.fields;

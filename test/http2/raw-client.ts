@@ -175,6 +175,17 @@ export class RawClient {
     );
   }
 
+  /** The frame by which the server ends the stream. */
+  async ended(streamId: number): Promise<Frame> {
+    return await this.next(
+      `END_STREAM on stream ${streamId}`,
+      (frame) =>
+        frame.streamId === streamId &&
+        (frame.type === FrameType.headers || frame.type === FrameType.data) &&
+        (frame.flags & Flag.endStream) !== 0,
+    );
+  }
+
   async closed(waitMs: number = WAIT_MS): Promise<void> {
     const frame = await this.nextOrClose("the connection to close", () => false, waitMs);
     if (frame !== undefined) throw new Error("a wait for nothing returned a frame");

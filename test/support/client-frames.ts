@@ -61,7 +61,8 @@ export function settings(...pairs: readonly (readonly [number, number])[]): Buff
 }
 
 /** POST, http, the path and what gRPC wants, as literals that touch no table (RFC 7541 §6.2.2). */
-export function requestBlock(path: string, authority: string): Buffer {
+export function requestBlock(path: string, authority: string, token?: string): Buffer {
+  const fields = token === undefined ? [] : [headerName("token"), headerText(token)];
   return Buffer.concat([
     Buffer.from([0x83, 0x86, 0x04]),
     headerText(path),
@@ -69,10 +70,14 @@ export function requestBlock(path: string, authority: string): Buffer {
     headerText(authority),
     Buffer.from([0x0f, 0x10]),
     headerText("application/grpc"),
-    Buffer.from([0x00]),
-    headerText("te"),
+    headerName("te"),
     headerText("trailers"),
+    ...fields,
   ]);
+}
+
+function headerName(name: string): Buffer {
+  return Buffer.concat([Buffer.from([0x00]), headerText(name)]);
 }
 
 function headerText(text: string): Buffer {

@@ -68,6 +68,8 @@ export class FastConnection {
   #outputLength = 0;
   #isFlushing = false;
   #isClosed = false;
+  /** What calls show of who asks; set before the first call. */
+  token: string | undefined;
 
   private constructor(socket: Socket, authority: string) {
     this.#socket = socket;
@@ -157,7 +159,7 @@ export class FastConnection {
     this.#calls.set(id, { ...handlers, splitter: new MessageSplitter(), received: 0 });
     let block = this.#requestBlocks.get(path);
     if (block === undefined) {
-      block = requestBlock(path, this.#authority);
+      block = requestBlock(path, this.#authority, this.token);
       this.#requestBlocks.set(path, block);
     }
     this.#frame(Frame.headers, 0x4, id, block);

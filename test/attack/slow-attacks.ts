@@ -1,0 +1,86 @@
+import { dataFrame, FrameType, headersFrame, PREFACE } from "../http2/frames.ts";
+import { grpcFields, openCall } from "../http2/grpc.ts";
+import { block } from "../http2/hpack.ts";
+import { RawClient } from "../http2/raw-client.ts";
+import { type Attack, type AttackWorld, type Outcome, outcomeOf, finding } from "./attack.ts";
+
+const PUT = "/etcdserverpb.KV/Put";
+/** What the server may be late by, on a machine that has more to do. */
+const GRACE_MS = 3_000;
+
+/** Connections that each say the same and then no more: all have to be closed in time. */
+async function silence(world: AttackWorld, said: Buffer, withinMs: number): Promise<Outcome> {
+  const address = { host: "127.0.0.1", port: world.server.port };
+  const count = 200;
+  const clients = await Promise.all(Array.from({ length: count }, () => RawClient.bare(address)));
+  for (const client of clients) client.send(said);
+  const from = performance.now();
+  const closed = await Promise.all(
+    clients.map((client) =>
+      client.closed(withinMs + GRACE_MS).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  for (const client of clients) client.destroy();
+  const open = closed.filter((isClosed) => !isClosed).length;
+  const seconds = ((performance.now() - from) / 1000).toFixed(1);
+  return outcomeOf(`${count} connections, ${said.length} bytes each`, `closed, ${seconds} s`, [
+    finding("still open", open, 0),
+  ]);
+}
+
+/** Unary calls whose body never ends: each is ended, and the connection stays. */
+async function endlessBodies(world: AttackWorld): Promise<Outcome> {
+  const client = await RawClient.open({ host: "127.0.0.1", port: world.server.port });
+  const count = 100;
+  for (let i = 0; i < count; i++) {
+    client.send(openCall(i * 2 + 1, PUT), dataFrame(i * 2 + 1, Buffer.alloc(3)));
+  }
+  let ended = 0;
+  const from = performance.now();
+  await client.next(
+    "the end of every call",
+    ({ type }) => {
+      if (type === FrameType.rstStream) ended++;
+      return ended === count;
+    },
+    30_000 + GRACE_MS,
+  );
+  const seconds = ((performance.now() - from) / 1000).toFixed(1);
+  const isOpen = !client.isClosed;
+  client.destroy();
+  return outcomeOf(`${count} calls with half a prefix`, `all reset, ${seconds} s`, [
+    finding("connection stays", isOpen, true),
+  ]);
+}
+
+const halfBlock = Buffer.concat([
+  PREFACE,
+  Buffer.from("000000040000000000", "hex"),
+  headersFrame(1, block(grpcFields(PUT)), { endHeaders: false }),
+]);
+
+/** Half a request of HTTP/1.1; it has as long as a unary body of gRPC. */
+const halfRequest = Buffer.from("GET /health HTTP/1.1\r\nHost: 127.0");
+
+/** All at the same time, because the server's patience is what each of them takes. */
+async function slowClients(world: AttackWorld): Promise<Outcome> {
+  const parts = await Promise.all([
+    silence(world, PREFACE.subarray(0, 12), 5_000),
+    silence(world, halfBlock, 10_000),
+    silence(world, halfRequest, 30_000),
+    endlessBodies(world),
+  ]);
+  return {
+    sent: "half prefaces, header blocks, HTTP/1.1 requests (200 each), 100 half bodies",
+    did: parts.map(({ did }) => did).join("; "),
+    isRequired: parts.every(({ isRequired }) => isRequired),
+  };
+}
+
+/** Clients that are slow on purpose: half a minute. */
+export const SLOW_ATTACKS: readonly Attack[] = [
+  { row: "6", name: "slow clients", run: slowClients },
+];
