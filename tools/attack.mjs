@@ -1,7 +1,7 @@
 /**
  * Attacks a server of ours over loopback, one way after another, while a healthy client is measured:
  *
- *     npm run attack                             # all, about three minutes
+ *     npm run attack                             # all, about two minutes
  *     npm run attack -- --rows 1,3b,11 --seconds 1 --keys 20000
  *
  * Prints one line for each attack; exit code 1 when the server did not do what it has to, or died.

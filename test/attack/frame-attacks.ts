@@ -14,6 +14,7 @@ import {
 import { answer, grpcFields, openCall, unaryCall } from "../http2/grpc.ts";
 import { block, FIRST_DYNAMIC, indexed, literal } from "../http2/hpack.ts";
 import { RawClient } from "../http2/raw-client.ts";
+import { residentBytes } from "../support/servers.ts";
 import { encodeMessage } from "../support/wire-codec.ts";
 import { type Attack, type AttackWorld, finding, type Outcome, outcomeOf } from "./attack.ts";
 
@@ -22,6 +23,9 @@ const PUT = "/etcdserverpb.KV/Put";
 const BURST_FRAMES = 200;
 /** A server that takes so many frames of one kind has no bound. */
 const FRAMES_MAX = 40_000;
+
+/** What answers that nobody reads may cost: a quarter of the least that is asked for. */
+const UNREAD_BYTES_MAX = 256 * 1024 * 1024;
 
 interface Flood {
   readonly row: string;
@@ -159,19 +163,24 @@ async function manyStreams(world: AttackWorld): Promise<Outcome> {
 
 /** Asks for answers of a megabyte that it never lets come. */
 async function unreadAnswers(world: AttackWorld): Promise<Outcome> {
+  const { pid } = world.server;
+  const before = residentBytes(pid);
   const client = await openRaw(world, [Setting.initialWindowSize, 0]);
   const range = encodeMessage("RangeRequest", { key: Buffer.from("unread") });
   for (let i = 0; i < world.sizes.streams; i++) {
     client.send(unaryCall(streamOf(i), "/etcdserverpb.KV/Range", range));
   }
-  // Another call on the same connection, which the client does read, shows that nothing is stuck.
+  // Something that the client does read shows that the connection is not stuck.
   client.send(pingFrame(Buffer.from("are you?")));
   const end = await client.nextOrClose("the answer", ({ type, flags }) => {
     return type === FrameType.goaway || (type === FrameType.ping && flags === 1);
   });
+  const grown = residentBytes(pid) - before;
   client.destroy();
   const did = end?.type === FrameType.ping ? "waits, memory bounded" : "connection ended";
-  return { sent: `${world.sizes.streams} ranges of 1 MB, window 0`, did, isRequired: true };
+  return outcomeOf(`${world.sizes.streams} ranges of 1 MB, window 0`, did, [
+    finding(`grown by ${grown} bytes`, grown < UNREAD_BYTES_MAX, true),
+  ]);
 }
 
 /** A watcher that reads nothing while others write, and then everything. */

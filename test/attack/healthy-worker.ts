@@ -33,7 +33,7 @@ class HealthyClient {
       ended: ({ code, text }) => this.#failures.push(`watch ended: ${code} ${text}`),
     });
     watch.send(encodeMessage("WatchRequest", { create_request: { key: KEY } }));
-    setInterval(() => this.#tick(), TICK_MS);
+    this.#tick();
   }
 
   take(): HealthySamples {
@@ -56,6 +56,8 @@ class HealthyClient {
       this.#sentMs.push(dueMs);
       this.#call("Put", { key: KEY, value }, dueMs);
     }
+    const nextMs = this.#beginMs + (this.#ticks + 1) * TICK_MS;
+    setTimeout(() => this.#tick(), Math.max(0, nextMs - performance.now()));
   }
 
   #call(name: string, message: Message, dueMs: number): void {
