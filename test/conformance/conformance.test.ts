@@ -36,17 +36,30 @@ if (rewriting.length > 0) {
 } else {
   for (const server of servers) {
     describe.skipIf(!isAvailable(server))(server, () => {
-      test.each(files)("answers every step of %s as written", async (file) => {
-        const text = readFileSync(join(FOLDER, file), "utf8");
-        const scenario = parseScenario(text);
-        const answers = await answersOf(scenario, server, flagsOf(text));
-        const failures = scenario.steps.flatMap((step, i) => {
-          const expected = expectedOf(step, server);
-          if (answers[i] === expected) return [];
-          return [[...step.commands, "expected", expected, "got", answers[i]].join("\n")];
-        });
-        expect(failures, `${failures.length} of ${scenario.steps.length} steps`).toEqual([]);
-      });
+      test.each(files)(
+        "answers every step of %s as written",
+        async (file) => {
+          const text = readFileSync(join(FOLDER, file), "utf8");
+          const scenario = parseScenario(text);
+          let answers = await answersOf(scenario, server, flagsOf(text));
+          // A real etcd that answers nothing in time, as 3.4 may beside a learner that it cannot
+          // reach, has not said what it answers: it is asked again. Ours never is.
+          for (let again = 0; again < 2 && server !== "vedette" && hasTimedOut(answers); again++) {
+            answers = await answersOf(scenario, server, flagsOf(text));
+          }
+          const failures = scenario.steps.flatMap((step, i) => {
+            const expected = expectedOf(step, server);
+            if (answers[i] === expected) return [];
+            return [[...step.commands, "expected", expected, "got", answers[i]].join("\n")];
+          });
+          expect(failures, `${failures.length} of ${scenario.steps.length} steps`).toEqual([]);
+        },
+        180_000,
+      );
     });
   }
+}
+
+function hasTimedOut(answers: readonly string[]): boolean {
+  return answers.some((answer) => /Deadline exceeded|request timed out/.test(answer));
 }
