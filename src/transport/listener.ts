@@ -14,6 +14,7 @@ import { HANDSHAKE_TIMEOUT_MS } from "./http2/limits.ts";
 import { ChunkPool } from "./http2/output.ts";
 import { Http1Server } from "./http1.ts";
 import { NOT_SECURE, type Security } from "./http2/stream.ts";
+import { InputTurns } from "./input-turns.ts";
 import { ServedMethods } from "./method-table.ts";
 import { type SecureSocket, TLS_FIRST_BYTE, type TlsAcceptor } from "./tls/tls-acceptor.ts";
 
@@ -80,7 +81,9 @@ export class Listener {
   readonly #connections: Set<Connection> = new Set();
   /** Sockets that have not said enough to be told apart. */
   readonly #unknown: Set<Socket> = new Set();
+  readonly #inputTurns: InputTurns;
   #dirty: Flushable[] = [];
+  #isTurnEndAwaited = false;
   #drained: Promise<void> | undefined;
 
   constructor(options: ListenerOptions) {
@@ -99,8 +102,10 @@ export class Listener {
       deadlines,
       nowMs: () => clock.monotonicMs(),
     });
+    this.#inputTurns = new InputTurns(clock, () => this.#awaitTurnEnd());
     this.#context = {
       clock,
+      inputTurns: this.#inputTurns,
       deliveryTimes: options.deliveryTimes ?? NOTHING_FRESH,
       deadlines,
       pool: new ChunkPool(),
@@ -255,13 +260,23 @@ export class Listener {
 
   #flushAtEndOfTurn(connection: Flushable): void {
     this.#dirty.push(connection);
-    if (this.#dirty.length === 1) this.#options.timers.endOfTurn(this.#flushDirty);
+    this.#awaitTurnEnd();
   }
 
-  readonly #flushDirty = (): void => {
+  #awaitTurnEnd(): void {
+    if (this.#isTurnEndAwaited) return;
+    this.#isTurnEndAwaited = true;
+    this.#options.timers.endOfTurn(this.#endTurn);
+  }
+
+  /** Answers go out before input that waits is handled: it may take its time. */
+  readonly #endTurn = (): void => {
+    this.#isTurnEndAwaited = false;
+    this.#inputTurns.next();
     const dirty = this.#dirty;
     this.#dirty = [];
     for (const connection of dirty) connection.flush();
+    this.#inputTurns.serve();
   };
 }
 

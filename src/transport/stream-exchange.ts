@@ -106,7 +106,7 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
       this.#owesDrained = false;
       if (!this.#isOver) this.#handler?.drained();
     }
-    if (this.#withheldBytes > 0) this.resume();
+    if (this.#withheldBytes > 0) this.#resumeLater();
   }
 
   #isReady(): boolean {
@@ -149,7 +149,7 @@ export class StreamExchange implements StreamConsumer, StreamCall, MessageSink, 
   message(bytes: Uint8Array): boolean {
     this.#served.counters.messagesReceived++;
     this.#handler?.message(bytes);
-    return !this.#isOver && this.#isReady();
+    return !this.#isOver && this.#isReady() && this.#host.mayGoOn();
   }
 
   refused(code: GrpcCode, text: string): void {

@@ -3,6 +3,7 @@ import {
   ATTACKS,
   closeWorld,
   isServing,
+  LOOP_PROBE,
   measureAttack,
   type MeasuredOutcome,
   openWorld,
@@ -10,11 +11,15 @@ import {
 
 /** A healthy client may become this much slower while somebody attacks. */
 const RATIO_MAX = 2;
+/** The server's event loop may be so late, whatever else the machine is busy with. */
+const LOOP_P99_MS_MAX = 20;
 const MB = 1_000_000;
 
 /**
  * What `npm run attack` does: prints one line for each attack. The exit code says whether every
- * outcome was the required one and the server lived; latencies are printed and marked only.
+ * outcome was the required one and the server lived; what was measured is printed and marked only.
+ * Beside the healthy client's latency stands how late the server's own event loop was, and how many
+ * cores were busy: attacker, healthy client and server share the machine.
  */
 export async function attackMain(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -34,9 +39,9 @@ export async function attackMain(args: readonly string[]): Promise<number> {
     return 2;
   }
   const sizes = { keys: Number(values.keys), megabytes: 32, streams: 2_000, guesses: 100 };
-  const world = await openWorld(sizes);
+  const world = await openWorld(sizes, LOOP_PROBE);
   let wrong = 0;
-  print("row", "outcome", "p99 ms before / during", "memory", "sent -> what the server did");
+  print(HEADINGS);
   try {
     for (const attack of chosen) {
       const outcome = await measureAttack(attack, world, Number(values.seconds));
@@ -58,11 +63,27 @@ function tell(name: string, outcome: MeasuredOutcome, lives: boolean): void {
   const verdict = lives ? (isRequired ? "ok" : "WRONG") : "DEAD";
   const times = `${p99BeforeMs.toFixed(1)} / ${p99DuringMs.toFixed(1)} x${ratio.toFixed(1)}${mark}`;
   const memory = `+${(outcome.grownBytes / MB).toFixed(0)} MB`;
+  const { loop, serverCores, allCores } = outcome;
+  const late = loop.p99Ms > LOOP_P99_MS_MAX ? " LATE" : "";
+  const delay = `${loop.p99Ms.toFixed(1)} / ${loop.maxMs.toFixed(1)}${late}`;
+  const cores = `${serverCores.toFixed(1)} of ${allCores.toFixed(1)}`;
   const often = outcome.runs > 1 ? ` (${outcome.runs} times)` : "";
-  print(outcome.row, verdict, times, memory, `${name}: ${outcome.sent}${often} -> ${outcome.did}`);
+  const story = `${name}: ${outcome.sent}${often} -> ${outcome.did}`;
+  print([outcome.row, verdict, times, delay, cores, memory, story]);
 }
 
-function print(...[row, verdict, times, memory, story]: readonly string[]): void {
-  const cells = [row?.padEnd(4), verdict?.padEnd(8), times?.padEnd(24), memory?.padEnd(8), story];
-  process.stdout.write(`${cells.join(" ")}\n`);
+const HEADINGS: readonly string[] = [
+  "row",
+  "outcome",
+  "p99 ms before / during",
+  "loop p99 / max ms",
+  "cores",
+  "memory",
+  "sent -> what the server did",
+];
+const WIDTHS: readonly number[] = [4, 8, 24, 18, 10, 8, 0];
+
+function print(cells: readonly string[]): void {
+  const padded = cells.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0));
+  process.stdout.write(`${padded.join(" ")}\n`);
 }

@@ -1,12 +1,13 @@
 import { Worker } from "node:worker_threads";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { RpcClient } from "../support/rpc-client.ts";
-import { residentBytes, TestServer } from "../support/servers.ts";
+import { cpuSeconds, residentBytes, TestServer } from "../support/servers.ts";
 import type { Attack, AttackSizes, AttackWorld, Outcome } from "./attack.ts";
 import { FRAME_ATTACKS } from "./frame-attacks.ts";
 import type { HealthySamples } from "./healthy-worker.ts";
+import type { LoopDelay } from "./loop-probe.ts";
 import { OUTSIDE_ATTACKS, SERVER_FLAGS } from "./outside-attacks.ts";
 import { REQUEST_ATTACKS } from "./request-attacks.ts";
 import { SLOW_ATTACKS } from "./slow-attacks.ts";
@@ -24,12 +25,18 @@ const SAMPLE_MS = 50;
 /** An attack is not run more often than this to fill its time. */
 const RUNS_MAX = 50;
 
+/** Compiled next to this module; what is measured has it in its server. */
+export const LOOP_PROBE: string = join(import.meta.dirname, "loop-probe.js");
+
 /** A server of its own, with what the attacks need of it. */
-export async function openWorld(sizes: AttackSizes): Promise<AttackWorld> {
+export async function openWorld(sizes: AttackSizes, preload?: string): Promise<AttackWorld> {
   const folder = mkdtempSync(join(tmpdir(), "vedette-attack-"));
   const logFile = join(folder, "log");
   const flags = [...SERVER_FLAGS, "--log-outputs", `stderr,${logFile}`];
-  const server = await TestServer.start("vedette", { flags });
+  const server = await TestServer.start("vedette", {
+    flags,
+    ...(preload !== undefined && { preload }),
+  });
   return { server, rpc: new RpcClient(server.endpoint), sizes, logFile };
 }
 
@@ -63,6 +70,11 @@ export interface MeasuredOutcome extends Outcome {
   /** Of the healthy client, milliseconds. */
   readonly p99BeforeMs: number;
   readonly p99DuringMs: number;
+  /** Of the server, which needs LOOP_PROBE for that. */
+  readonly loop: LoopDelay;
+  /** Cores that were busy during the attack: the server's, and those of the whole machine. */
+  readonly serverCores: number;
+  readonly allCores: number;
   /** The most that the server's memory grew by during the attack. */
   readonly grownBytes: number;
 }
@@ -81,6 +93,8 @@ export async function measureAttack(
   await pause(seconds * 1000);
   const before = await healthy.take();
   const memory = new MemoryWatch(world.server.pid);
+  await world.server.ask("begin");
+  const cores = new CoreWatch(world.server.pid);
   const from = performance.now();
   let runs = 0;
   let outcome: Outcome;
@@ -94,6 +108,8 @@ export async function measureAttack(
     performance.now() - from < seconds * 1000
   );
   const during = await healthy.take();
+  const loop = (await world.server.ask("end")) as LoopDelay;
+  const busy = cores.end();
   await healthy.stop();
   const failures = [...before.failures, ...during.failures];
   return {
@@ -104,6 +120,8 @@ export async function measureAttack(
     runs,
     p99BeforeMs: p99(before),
     p99DuringMs: p99(during),
+    loop,
+    ...busy,
     grownBytes: memory.end(),
   };
 }
@@ -134,6 +152,37 @@ class MemoryWatch {
     clearInterval(this.#timer);
     return this.#most - this.#before;
   }
+}
+
+class CoreWatch {
+  readonly #pid: number;
+  readonly #fromMs: number = performance.now();
+  readonly #server: number;
+  readonly #all: number = busySeconds();
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#server = totalSeconds(pid);
+  }
+
+  end(): { readonly serverCores: number; readonly allCores: number } {
+    const seconds = (performance.now() - this.#fromMs) / 1000;
+    return {
+      serverCores: (totalSeconds(this.#pid) - this.#server) / seconds,
+      allCores: (busySeconds() - this.#all) / seconds,
+    };
+  }
+}
+
+function totalSeconds(pid: number): number {
+  const { user, system } = cpuSeconds(pid);
+  return user + system;
+}
+
+/** What all cores of the machine have worked so far. */
+function busySeconds(): number {
+  const times = cpus().map((core) => core.times);
+  return times.reduce((sum, { user, nice, sys, irq }) => sum + user + nice + sys + irq, 0) / 1000;
 }
 
 class HealthyThread {

@@ -2,6 +2,7 @@ import type { DeliveryTimes } from "../../base/delivery-times.ts";
 import type { Clock } from "../../base/outside.ts";
 import type { TransportCounters } from "../counters.ts";
 import type { DeadlineQueue } from "../deadline-queue.ts";
+import type { InputTurns } from "../input-turns.ts";
 import type { ChunkPool } from "./output.ts";
 import type { Stream, StreamConsumer, StreamHost } from "./stream.ts";
 
@@ -16,6 +17,7 @@ export interface ConnectionContext {
   /** Told when events have left. */
   readonly deliveryTimes: DeliveryTimes;
   readonly deadlines: DeadlineQueue;
+  readonly inputTurns: InputTurns;
   readonly pool: ChunkPool;
   readonly counters: TransportCounters;
   readonly maxConcurrentStreams: number;

@@ -3,16 +3,9 @@ import { Deadline } from "../deadline-queue.ts";
 import type { ConnectionContext, Flushable } from "./connection-context.ts";
 import { FloodGuard } from "./flood-guard.ts";
 import { checkShape } from "./frame-shape.ts";
-import { type FrameHandler, type FrameHeader, FrameReader } from "./frame-reader.ts";
-import {
-  CLIENT_PREFACE,
-  ConnectionError,
-  ErrorCode,
-  Flag,
-  FrameType,
-  readUint32,
-  Setting,
-} from "./frames.ts";
+import type { FrameHeader } from "./frame-reader.ts";
+import { ConnectionError, ErrorCode, Flag, FrameType, readUint32, Setting } from "./frames.ts";
+import { Input, type InputOwner } from "./input.ts";
 import { Keepalive } from "./keepalive.ts";
 import {
   ANSWERS_QUEUE_BYTES_MAX,
@@ -46,7 +39,7 @@ import { type Closing, StreamTable } from "./stream-table.ts";
 type Phase = "handshake" | "open" | "draining" | "closing" | "closed";
 
 /** One HTTP/2 connection on a socket that has sent the first bytes of the preface. */
-export class Connection implements FrameHandler, RequestHost, SenderEvents, Flushable {
+export class Connection implements InputOwner, RequestHost, SenderEvents, Flushable {
   readonly peer: string;
   readonly security: Security;
   readonly sender: Sender;
@@ -57,12 +50,11 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   readonly #table: StreamTable = new StreamTable();
   readonly #guard: FloodGuard;
   readonly #requests: RequestSide;
-  readonly #reader: FrameReader;
+  readonly #input: Input;
   readonly #closed: () => void;
   #phase: Phase = "handshake";
   /** The last stream that the first GOAWAY named; a later one may not name a higher (§6.8). */
   #lastStreamId = WINDOW_BYTES_MAX;
-  #prefaceBytes = 0;
   #receiveWindow = CONNECTION_RECEIVE_WINDOW_BYTES;
   /** Sums of the streams' `heldBytes` and `withheldBytes`. */
   #heldBytes = 0;
@@ -70,10 +62,6 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   #peerTableBytes = HEADER_TABLE_BYTES_MAX;
   #isDirty = false;
   #bytesCounted = 0;
-  /** Work that waits for the end of the turn. */
-  #later: Resumable[] = [];
-  /** Requests that wait for the end of congestion, oldest first. */
-  #congested: Resumable[] = [];
   /** Streams that have room again and are to be told at the end of the turn. */
   #roomy: Stream[] = [];
   readonly #keepalive: Keepalive;
@@ -93,7 +81,7 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     this.sender = new Sender(this.#output, this);
     this.#guard = new FloodGuard(context.keepaliveMinTimeMs, this.nowMs);
     this.#requests = new RequestSide(this, context, this.#table, this.#guard);
-    this.#reader = new FrameReader(this);
+    this.#input = new Input(socket, context.inputTurns, this);
     const destroy = (): void => void socket.destroy();
     this.#keepalive = new Keepalive(context, () => this.#writePing(), destroy);
     this.#handshake = new Deadline(destroy);
@@ -106,7 +94,7 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     deadlines.set(this.#handshake, clock.monotonicMs() + HANDSHAKE_TIMEOUT_MS);
     const socket = this.#socket;
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
-    socket.on("end", () => this.#onEnd());
+    socket.on("end", () => this.#input.end());
     socket.on("close", () => this.#onClose());
     this.#writeSettings();
     this.#read(first);
@@ -140,7 +128,29 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     this.#socket.destroy();
   }
 
-  // --- FrameHandler
+  // --- InputOwner
+
+  beginInput(): number {
+    this.nowMs = this.#context.clock.monotonicMs();
+    this.#keepalive.lastReadMs = this.nowMs;
+    return this.nowMs;
+  }
+
+  mayGoOn(): boolean {
+    return this.#input.mayGoOn();
+  }
+
+  endInput(): void {
+    if (this.#output.backlogBytes > OUTPUT_BACKLOG_BYTES_MAX) {
+      throw new ConnectionError(ErrorCode.enhanceYourCalm, "answers are not read");
+    }
+    this.#input.wake();
+  }
+
+  /** None of the client's calls can still mean anything. */
+  inputEnded(): void {
+    this.#beginClosing();
+  }
 
   begin(header: FrameHeader): void {
     const { type, streamId, length } = header;
@@ -151,6 +161,7 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     }
     if (this.#phase === "handshake") checkFirst(header);
     checkShape(header);
+    if (endsRequest(header)) this.#input.countCall();
     if (type !== FrameType.data) return;
     this.#takeFromWindow(length);
     this.#requests.beginData(header);
@@ -266,12 +277,11 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   }
 
   later(task: Resumable): void {
-    this.#later.push(task);
-    this.wrote();
+    this.#input.later(task);
   }
 
   afterCongestion(task: Resumable): void {
-    this.#congested.push(task);
+    this.#input.afterCongestion(task);
   }
 
   reset(stream: Stream, code: ErrorCode): void {
@@ -319,31 +329,17 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
 
   // --- The turn of the event loop
 
-  /** The end of a turn: those who waited for it have their say, then all goes out in one write. */
+  /** The end of a turn: who has room again is told, then all goes out in one write. */
   flush(): void {
     const roomy = this.#roomy;
     this.#roomy = [];
     for (const stream of roomy) {
       if (!stream.isClosed) stream.consumer?.drained();
     }
-    const later = this.#later;
-    if (later.length > 0) this.#later = [];
-    for (const task of later) task.resume();
-    if (this.#congested.length > 0) this.#resumeCongested();
+    this.#input.wake();
     this.#isDirty = false;
     this.#flushOutput();
-    if (this.#roomy.length > 0 || this.#later.length > 0) this.wrote();
-  }
-
-  /** As many as may before the client has too much to read again; the others keep their place. */
-  #resumeCongested(): void {
-    let resumed = 0;
-    for (const task of this.#congested) {
-      if (this.isCongested) break;
-      task.resume();
-      resumed++;
-    }
-    if (resumed > 0) this.#congested.splice(0, resumed);
+    if (this.#roomy.length > 0) this.wrote();
   }
 
   #flushOutput(): void {
@@ -355,36 +351,14 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
 
   #onWritten(): void {
     this.sender.pump();
-    if (this.#congested.length > 0 && !this.isCongested) this.wrote();
+    this.#input.wake();
     this.#endWhenWritten();
   }
 
   #read(chunk: Buffer): void {
     this.#context.counters.bytesReceived += chunk.length;
     if (this.#phase === "closing" || this.#phase === "closed") return;
-    this.nowMs = this.#context.clock.monotonicMs();
-    this.#keepalive.lastReadMs = this.nowMs;
-    try {
-      this.#reader.read(this.#prefaceBytes < CLIENT_PREFACE.length ? this.#preface(chunk) : chunk);
-      if (this.#output.backlogBytes > OUTPUT_BACKLOG_BYTES_MAX) {
-        throw new ConnectionError(ErrorCode.enhanceYourCalm, "answers are not read");
-      }
-      if (this.#congested.length > 0 && !this.isCongested) this.wrote();
-    } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
-      this.fail(error);
-    }
-  }
-
-  /** Checks what a chunk holds of the preface and returns the rest. */
-  #preface(chunk: Buffer): Buffer {
-    let at = 0;
-    for (; at < chunk.length && this.#prefaceBytes < CLIENT_PREFACE.length; at++) {
-      if (chunk[at] !== CLIENT_PREFACE.charCodeAt(this.#prefaceBytes++)) {
-        throw new ConnectionError(ErrorCode.protocolError, "wrong connection preface");
-      }
-    }
-    return chunk.subarray(at);
+    this.#input.read(chunk);
   }
 
   #takeFromWindow(bytes: number): void {
@@ -451,6 +425,7 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
   #beginClosing(): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.#phase = "closing";
+    this.#input.close();
     this.#abortAll();
     const { deadlines, clock } = this.#context;
     deadlines.clear(this.#handshake);
@@ -463,13 +438,9 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
     if (!this.#socket.writableEnded) this.#socket.end();
   }
 
-  /** The client sends no more at all, and none of its calls can still mean anything. */
-  #onEnd(): void {
-    this.#beginClosing();
-  }
-
   #onClose(): void {
     this.#phase = "closed";
+    this.#input.close();
     this.#abortAll();
     this.#requests.close();
     this.#keepalive.stop();
@@ -483,4 +454,9 @@ export class Connection implements FrameHandler, RequestHost, SenderEvents, Flus
 function checkFirst(header: FrameHeader): void {
   if (header.type === FrameType.settings && (header.flags & Flag.ack) === 0) return;
   throw new ConnectionError(ErrorCode.protocolError, "the first frame is not SETTINGS");
+}
+
+/** Whether a request is whole with this frame. */
+function endsRequest({ type, flags }: FrameHeader): boolean {
+  return (flags & Flag.endStream) !== 0 && (type === FrameType.data || type === FrameType.headers);
 }

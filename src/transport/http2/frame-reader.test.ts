@@ -23,7 +23,16 @@ function bytesOf({ type, flags, streamId, payload }: Sent): Buffer {
 class Recorder implements FrameHandler {
   readonly lines: string[] = [];
   begins = 0;
+  /** After so many times it says once that it may not go on. */
+  goesOnFor: number = Number.POSITIVE_INFINITY;
+  #wentOn = 0;
   #data = "";
+
+  mayGoOn(): boolean {
+    if (++this.#wentOn <= this.goesOnFor) return true;
+    this.#wentOn = 0;
+    return false;
+  }
 
   begin(): void {
     this.begins++;
@@ -77,6 +86,27 @@ describe("FrameReader", () => {
         expect(recorder.lines).toEqual(sent.map(({ line }) => line));
         expect(recorder.begins).toBe(sent.length);
       }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("frames are the same wherever the handler stops the reading", () => {
+    fc.assert(
+      fc.property(
+        fc.array(frames, { maxLength: 20 }),
+        fc.integer({ min: 1, max: 5 }),
+        (sent, n) => {
+          const recorder = new Recorder();
+          recorder.goesOnFor = n;
+          const reader = new FrameReader(recorder);
+          const bytes = Buffer.concat(sent.map((each) => bytesOf(each.sent)));
+          const stops: number[] = [];
+          for (let at = 0; at < bytes.length; ) stops.push((at = reader.read(bytes, at)));
+          expect(recorder.lines).toEqual(sent.map(({ line }) => line));
+          // Each frame is a step, and up to two more when it is padded.
+          expect(stops.length).toBeGreaterThanOrEqual(sent.length / n);
+        },
+      ),
       { numRuns: 300 },
     );
   });

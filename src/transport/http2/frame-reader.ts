@@ -11,8 +11,13 @@ export interface FrameHeader {
   readonly dataRemaining: number;
 }
 
-/** Who is shown the frames. All three may throw ConnectionError; nothing more is read then. */
+/**
+ * Who is shown the frames. `begin`, `data` and `frame` may throw ConnectionError; nothing more is
+ * read then.
+ */
 export interface FrameHandler {
+  /** Asked before each frame or part of one: false stops the reading there. */
+  mayGoOn(): boolean;
   /** A frame begins: length, stream and order are checked before its payload is waited for. */
   begin(header: FrameHeader): void;
   /**
@@ -57,9 +62,10 @@ export class FrameReader {
     this.#handler = handler;
   }
 
-  read(chunk: Buffer): void {
-    let at = 0;
-    while (at < chunk.length) {
+  /** Reads `chunk` from `start` on; returns where it stopped: at its end, or as told. */
+  read(chunk: Buffer, start: number = 0): number {
+    let at = start;
+    while (at < chunk.length && this.#handler.mayGoOn()) {
       switch (this.#phase) {
         case "header":
           at = this.#readHeader(chunk, at);
@@ -78,6 +84,7 @@ export class FrameReader {
           break;
       }
     }
+    return at;
   }
 
   #readHeader(chunk: Buffer, start: number): number {

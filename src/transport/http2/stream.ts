@@ -194,9 +194,14 @@ export interface StreamHost {
    * CONNECTION_HELD_REQUEST_BYTES_MAX, the caller must let go of its stream.
    */
   hold(stream: Stream, bytes: number, withheld: number): boolean;
-  /** Calls `resume` at the end of this turn. */
+  /**
+   * Whether one more message may be handled in this turn of the event loop. After a false the rest
+   * waits: see `later`.
+   */
+  mayGoOn(): boolean;
+  /** Calls `resume` when the connection has its turn again. */
   later(task: Resumable): void;
-  /** Calls `resume` at the end of the first turn without congestion. */
+  /** Calls `resume` in the first turn without congestion. */
   afterCongestion(task: Resumable): void;
 
   /** Where answers go; the connection flushes at the end of the turn by itself. */
