@@ -253,20 +253,24 @@ export class AuthService {
       call.fail(GrpcCode.unknown, NO_PASSWORD_USER);
       return;
     }
-    if (!limiter.mayTry(name, call.peer)) {
-      failWith(call, new EtcdError("tooManyRequests"));
-      return;
-    }
-    const hash = user?.passwordHash;
-    const isTaken = passwords.matches(password, hash, (isSo) => {
-      if (!isSo) limiter.failed(name, call.peer);
-      // What was compared may have been changed meanwhile: then it is done again.
-      const isCurrent = auth.enabled && auth.user(name)?.passwordHash === hash;
-      if (isSo && !isCurrent) this.#authenticate(request, call);
-      else if (isSo) this.#assign(name, call);
-      else failWith(call, new EtcdError("authFailed"));
+    const refused = (): void => failWith(call, new EtcdError("tooManyRequests"));
+    limiter.try(name, call.peer, {
+      start: (end) => {
+        const hash = auth.user(name)?.passwordHash;
+        const isTaken = passwords.matches(password, hash, (isSo) => {
+          end(isSo ? "right" : "wrong");
+          // What was compared may have been changed meanwhile: then it is done again.
+          const isCurrent = auth.enabled && auth.user(name)?.passwordHash === hash;
+          if (isSo && !isCurrent) this.#authenticate(request, call);
+          else if (isSo) this.#assign(name, call);
+          else failWith(call, new EtcdError("authFailed"));
+        });
+        if (isTaken) return;
+        end("void");
+        refused();
+      },
+      refused,
     });
-    if (!isTaken) failWith(call, new EtcdError("tooManyRequests"));
   }
 
   #assign(name: string, call: UnaryCall): void {
