@@ -11,18 +11,20 @@ export interface Behaviour {
 }
 
 /** Why a number has no test: the feature that it needs is not there. */
-export type Missing = "auth" | "lease" | "cluster";
+export type Missing = "auth" | "cluster";
 
 const CATCHING_UP = "watch/scenarios/catching-up.txt";
 const COMPACTION = "watch/scenarios/compaction.txt";
 const CREATE = "watch/scenarios/create.txt";
 const EVENTS = "watch/scenarios/events.txt";
 const FRAGMENTS = "watch/scenarios/fragments.txt";
+const LEASES = "watch/scenarios/leases.txt";
 const PROGRESS = "watch/scenarios/progress.txt";
 const RESTORED = "watch/scenarios/restored.txt";
 const SLOW = "watch/scenarios/slow.txt";
 const STREAMS = "watch/scenarios/streams.txt";
 const HUB = "watch/hub.test.ts";
+const LEASE_WATCH = "e2e/lease-watch.test.ts";
 const SHARING = "watch/sharing.test.ts";
 const WIRE = "conformance/scenarios";
 
@@ -374,6 +376,40 @@ const RANGES: readonly Behaviour[] = [
   ),
 ];
 
+const LEASED: readonly Behaviour[] = [
+  row(
+    49,
+    "a lease that ends deletes its keys in one revision, in key order, a thousand of them as well",
+    "watch/leases.test.ts > a lease that expires deletes its thousand keys in one revision",
+    `${LEASES} > A lease that is taken back takes its keys in one revision`,
+    `${LEASES} > A lease whose time is over goes like one that is taken back`,
+    `${LEASES} > A lease without keys tells nobody of its end`,
+    `${WIRE}/lease.txt > All keys of a lease go in one revision, in ascending order.`,
+  ),
+  row(
+    50,
+    "a lease that ends while the server stands still, starts again or dies: one decision, one delete",
+    `${LEASES} > The process stands still while a lease runs out`,
+    `${LEASES} > The server starts again while a lease runs out`,
+    `${LEASES} > The server dies between the end of a lease and its first byte on the disk`,
+    `${LEASES} > Clients were away when a lease ended`,
+    `${LEASES} > A renewal that comes in time is the decision`,
+    `${LEASES} > A renewal that comes too late waits for the end`,
+    `${LEASES} > A lease that ends twice in one turn ends once`,
+    "watch/leases.test.ts > every watcher is told of the end of a lease once",
+    `${LEASE_WATCH} > a renewal that waits while the server stands still comes before any end`,
+    `${LEASE_WATCH} > a lease that runs out while the server is dead ends once, behind the next start`,
+  ),
+  row(
+    51,
+    "a key that moved to another lease outlives its first one",
+    `${LEASES} > A key that moved to another lease outlives its first one`,
+    `${LEASES} > A key that comes back to its first lease goes with it`,
+    `${LEASES} > A put that moves a key in the turn in which its lease ends`,
+    "watch/leases.test.ts > every watcher is told of the end of a lease once",
+  ),
+];
+
 const LIMITS: readonly Behaviour[] = [
   row(
     61,
@@ -434,19 +470,45 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   ...PROGRESSING,
   ...STARTS,
   ...WRITES,
+  ...LEASED,
   ...RANGES,
   ...LIMITS,
 ];
 
 export const BEHAVIOURS_LAST = 70;
 
+export interface MissingBehaviour {
+  readonly text: string;
+  readonly needs: Missing;
+  /** Whether this is only the rest of a behaviour that is tested otherwise. */
+  readonly isRest: boolean;
+}
+
 /** The numbers that have no test, and the feature that each of them needs. */
-export const MISSING: Readonly<Record<number, readonly [text: string, needs: Missing]>> = {
-  48: ["the value before of a key whose permission was taken away meanwhile", "auth"],
-  49: ["a lease that ends deletes its keys in one revision, in key order", "lease"],
-  50: ["a lease that ends during a partition: one decision, one delete everywhere", "lease"],
-  51: ["a key that moved to another lease outlives its first one", "lease"],
-  59: ["a token that expires, a user or permission that goes while watching", "auth"],
-  60: ["authentication that is switched on under an anonymous watch", "auth"],
-  65: ["a replicated log that repeats or skips entries: told once, or stopped", "cluster"],
+export const MISSING: Readonly<Record<number, MissingBehaviour>> = {
+  48: {
+    text: "the value before of a key whose permission was taken away meanwhile",
+    needs: "auth",
+    isRest: false,
+  },
+  50: {
+    text: "a lease that ends during a partition: one decision, one delete on every replica",
+    needs: "cluster",
+    isRest: true,
+  },
+  59: {
+    text: "a token that expires, a user or permission that goes while watching",
+    needs: "auth",
+    isRest: false,
+  },
+  60: {
+    text: "authentication that is switched on under an anonymous watch",
+    needs: "auth",
+    isRest: false,
+  },
+  65: {
+    text: "a replicated log that repeats or skips entries: told once, or stopped",
+    needs: "cluster",
+    isRest: false,
+  },
 };

@@ -10,6 +10,8 @@ export interface SeenKeyValue {
   create: number;
   mod: number;
   version: number;
+  /** Absent when it hangs on none. */
+  lease?: bigint;
 }
 
 export interface SeenEvent {
@@ -180,7 +182,7 @@ function decodeEvent(reader: WireReader): SeenEvent {
 }
 
 function decodeKeyValue(reader: WireReader): SeenKeyValue {
-  const keyValue = { key: "", value: "", create: 0, mod: 0, version: 0 };
+  const keyValue: SeenKeyValue = { key: "", value: "", create: 0, mod: 0, version: 0 };
   while (!reader.done) {
     const tag = reader.tag();
     if (tag >> 3 === 1) keyValue.key = Buffer.from(reader.bytes()).toString("latin1");
@@ -188,6 +190,7 @@ function decodeKeyValue(reader: WireReader): SeenKeyValue {
     else if (tag >> 3 === 3) keyValue.mod = reader.int64();
     else if (tag >> 3 === 4) keyValue.version = reader.int64();
     else if (tag >> 3 === 5) keyValue.value = Buffer.from(reader.bytes()).toString("latin1");
+    else if (tag >> 3 === 6) keyValue.lease = reader.bigint64();
     else throw new Error(`a KeyValue here has no field ${tag >> 3}`);
   }
   return keyValue;

@@ -1,7 +1,9 @@
 import { EtcdError } from "../../src/base/errors.ts";
 import { parseKeyRange } from "../../src/base/key-range.ts";
 import type { Command, DeleteRangeCommand, PutCommand, TxnOp } from "../../src/machine/command.ts";
+import type { CommandResult, Outcome, ResultOf } from "../../src/machine/result.ts";
 import type { OpenedReplica } from "../../src/replica/open-replica.ts";
+import type { Replica } from "../../src/replica/replica.ts";
 import { MemoryDisk } from "../../src/storage/memory-disk.ts";
 import type { ListingCursor } from "../../src/watch/lister.ts";
 import type { WatchId } from "../../src/watch/response-head.ts";
@@ -32,12 +34,15 @@ const EVENTS_PER_STEP = 4;
  *              [more=K or more=K..END]... [keysonly] [state] [latest] [reason]
  *   cancel NAME ID / progress NAME / tick NAME / close NAME
  *   read NAME                 shows what the client sees, and lets the stream drain
- *   put K V / delete K [END] / txn OP; OP; ...
+ *   put K V [LEASE] / delete K [END] / txn OP; OP; ...
+ *   grant LEASE TTL / revoke LEASE / renew LEASE
  *   together OP | OP | ...    several requests of one turn: one group commit
  *   compact N / restart / fill N
  *   keep NAME / restore NAME  copies the data folder; goes on from such a copy, all clients gone
  *   hold                      from here on the turns of the event loop end only when told to
  *   turn [N]                  ends N turns: each lets those who are behind take one step
+ *   pass MS                   lets time pass, and leases end whose time is over
+ *   stand MS                  lets time pass in which the process stands still
  *   settle                    ends turns until there is nothing left to do, and no longer holds
  *   show                      where every watcher stands
  *   stats                     how many there are of what, and how many of them are behind
@@ -143,15 +148,33 @@ export class ScenarioWorld {
       case "stats":
         return [this.#stats()];
       default:
-        this.#propose(line);
-        return [];
+        return this.#timeOrWrite(word, rest, line);
     }
   }
 
+  #timeOrWrite(word: string, [first = ""]: readonly string[], line: string): string[] {
+    switch (word) {
+      case "renew":
+        this.#opened.leases.renew(BigInt(first), (ttl) => this.#answers.push(`ttl ${ttl}`));
+        break;
+      case "pass":
+        this.#timers.pass(Number(first));
+        break;
+      case "stand":
+        this.#timers.nowMs += Number(first);
+        break;
+      default:
+        this.#propose(line);
+    }
+    return [];
+  }
+
   #open(): OpenedReplica {
-    return openTestReplica({
+    const timers = this.#timers;
+    const opened = openTestReplica({
       disk: this.#disk,
-      timers: this.#timers,
+      timers,
+      clock: { monotonicMs: () => timers.nowMs, wallMs: () => 0 },
       watch: {
         limits: { watchersPerStream: 100, watchersTotal: 100 },
         eventLogBytes: EVENT_LOG_BYTES,
@@ -160,6 +183,27 @@ export class ScenarioWorld {
         eventsPerStep: EVENTS_PER_STEP,
       },
     });
+    this.#listen(opened.replica);
+    return opened;
+  }
+
+  /** The truth is what is answered, to whoever keeps the time of leases as well. */
+  #listen(replica: Replica): void {
+    const propose = replica.propose.bind(replica);
+    replica.propose = <C extends Command>(
+      command: C,
+      done: (outcome: Outcome<ResultOf<C>>) => void,
+    ): void => {
+      propose<Command>(command, (outcome) => {
+        if (!(outcome instanceof EtcdError)) this.#record(command, outcome.revision);
+        if (command.kind === "lease-revoke" && command.reason === "expiry") {
+          const end = outcome instanceof EtcdError ? outcome.message : String(outcome.revision);
+          this.#answers.push(`lease ${command.id} is over: ${end}`);
+        }
+        // The replica answers each command with the result of its kind.
+        (done as (outcome: Outcome<CommandResult>) => void)(outcome);
+      });
+    };
   }
 
   /** The connections break; the server starts again on its data, or on other data. */
@@ -226,7 +270,6 @@ export class ScenarioWorld {
         this.#answers.push(`refused: ${outcome.message}`);
         return;
       }
-      this.#record(command, outcome.revision);
       this.#answers.push(outcome.kind === "compact" ? "compacted" : `revision ${outcome.revision}`);
     });
   }
@@ -235,7 +278,12 @@ export class ScenarioWorld {
     const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
     switch (command.kind) {
       case "put":
-        this.#recorder.put(text(command.key), text(command.value), revision);
+        this.#recorder.put(text(command.key), text(command.value), revision, command.lease);
+        break;
+      case "lease-grant":
+        break;
+      case "lease-revoke":
+        this.#recorder.endLease(command.id, revision);
         break;
       case "delete-range": {
         const { key, range_end: end } = rangeFields(command.range);
@@ -294,6 +342,10 @@ function bytes(text: string | undefined): Uint8Array {
 
 function toCommand(text: string): Command {
   const [word, first = "", second] = text.split(" ");
+  if (word === "grant") {
+    return { kind: "lease-grant", id: BigInt(first), ttlSeconds: Number(second) };
+  }
+  if (word === "revoke") return { kind: "lease-revoke", id: BigInt(first), reason: "request" };
   if (word === "compact") return { kind: "compact", revision: Number(first), physical: false };
   if (word !== "txn") return toOp(text);
   const success = text.slice("txn ".length).split("; ").map(toOp);
@@ -302,14 +354,14 @@ function toCommand(text: string): Command {
 }
 
 function toOp(text: string): PutCommand | DeleteRangeCommand {
-  const [word, key, value] = text.split(" ");
+  const [word, key, value, lease = "0"] = text.split(" ");
   if (word === "put") {
     const repeated = /^(.)\*(\d+)$/.exec(value ?? "");
     return {
       kind: "put",
       key: bytes(key),
       value: bytes(repeated === null ? value : repeated[1]?.repeat(Number(repeated[2]))),
-      lease: 0n,
+      lease: BigInt(lease),
       prevKv: false,
       ignoreValue: false,
       ignoreLease: false,
@@ -343,12 +395,14 @@ function cursorText({ revision, nextKey }: ListingCursor): string {
 }
 
 function responseText(response: SeenResponse): string {
-  const events = response.events.map(({ type, keyValue, previous }) => {
+  const events = response.events.map(({ type, keyValue, previous, isExpiry }) => {
     const what =
       type === "put" ? `${keyValue.key}=${valueText(keyValue.value)}` : `-${keyValue.key}`;
     const created = keyValue.create === keyValue.mod ? "+" : "";
     const before = previous === undefined ? "" : ` was ${valueText(previous.value)}`;
-    return `${created}${what}@${keyValue.mod}${before}`.replaceAll("\xff", "^f");
+    const lease = keyValue.lease === undefined ? "" : ` on ${keyValue.lease}`;
+    const reason = isExpiry ? " expired" : "";
+    return `${created}${what}@${keyValue.mod}${lease}${before}${reason}`.replaceAll("\xff", "^f");
   });
   const words = [`#${response.id}`, `rev=${response.revision}`];
   if (response.created) words.push("created");
