@@ -1,4 +1,4 @@
-import { randomFillSync } from "node:crypto";
+import { randomInt } from "node:crypto";
 import type { Clock, Random, Timers } from "./base/outside.ts";
 
 /** The real clock, timers and dice, handed to the rooms by the wiring. */
@@ -20,7 +20,8 @@ export const realTimers: Timers = {
 };
 
 export const realRandom: Random = {
-  u32: () => randomFillSync(new Uint32Array(1))[0] as number,
+  // Taken from bytes that Node keeps in store: asking OpenSSL each time costs ten times as much.
+  u32: () => randomInt(2 ** 32),
 };
 
 /** 64 bits by chance. */
