@@ -4,97 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Etcd3, EtcdAuthenticationFailedError } from "etcd3";
-import { afterAll, describe, expect, it, test } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { builtServer } from "../support/built-server.ts";
 import { RpcClient } from "../support/rpc-client.ts";
-import { PEER_KINDS, TestServer, etcdBinary, httpGet, isAvailable } from "../support/servers.ts";
-import { normalise, runEtcdctl } from "./etcdctl.ts";
-
-/** What users and operators type, against a real etcd and ours: outputs and exit codes are equal. */
-const COMMANDS: readonly string[] = [
-  "auth enable",
-  "user add root:rp",
-  "user add ann:ap",
-  "user add ann:again",
-  "user add cert --no-password",
-  "user get ann",
-  "user get nobody",
-  "role add r",
-  "role add r",
-  "role grant-permission r readwrite b c",
-  "role grant-permission r read --prefix=true dir/",
-  "role grant-permission r write --from-key=true z",
-  "role grant-permission r read k",
-  "role grant-permission r nonsense k",
-  "role grant-permission none read k",
-  "role get r",
-  "role get r -w json",
-  "role get none",
-  "role list",
-  "user grant-role ann r",
-  "user grant-role ann none",
-  "user get ann --detail",
-  "user list",
-  "user list -w json",
-  "role revoke-permission r k",
-  "role revoke-permission r k",
-  "put dir/1 one",
-  "auth enable",
-  "get dir/1",
-  "--user=ann:ap get dir/1",
-  "--user=ann:ap get dir/ --prefix",
-  "--user=ann:ap put dir/1 two",
-  "--user=ann:ap put b1 x",
-  "--user=ann:ap get b1 zz",
-  "--user=ann:ap del b1",
-  "--user=ann:ap get --from-key z",
-  "--user=ann:wrong get dir/1",
-  "--user=nobody:x get dir/1",
-  "--user=cert:x get dir/1",
-  "--user=ann:ap user get ann",
-  "--user=ann:ap user list",
-  "--user=ann:ap role get r",
-  "--user=ann:ap auth disable",
-  "--user=root:rp user delete root",
-  "--user=root:rp role list",
-  "--user=root:rp user revoke-role ann r",
-  "--user=ann:ap get dir/1",
-  "--user=root:rp user delete ann",
-  "--user=root:rp role delete r",
-  "--user=root:rp user list",
-  "--user=root:rp auth disable",
-  "get dir/1",
-];
-
-for (const kind of PEER_KINDS) {
-  test.skipIf(!isAvailable(kind))(
-    `etcdctl of ${kind} says of users and roles what it says with its own etcd`,
-    async () => {
-      const binary = etcdBinary(kind, "etcdctl") ?? "";
-      const answers = await Promise.all(
-        [kind, "vedette" as const].map(async (one) => {
-          const server = await TestServer.start(one);
-          const said: string[] = [];
-          try {
-            for (const command of COMMANDS) {
-              const { exitCode, stdout, stderr } = await runEtcdctl(
-                binary,
-                server,
-                command.split(" "),
-              );
-              said.push(normalise(`${command}\n${exitCode}\n${stdout}\n${stderr}`, server));
-            }
-          } finally {
-            await server.dispose();
-          }
-          return said;
-        }),
-      );
-      expect(answers[1]).toEqual(answers[0]);
-    },
-    120_000,
-  );
-}
+import { PEER_KINDS, TestServer, httpGet, isAvailable } from "../support/servers.ts";
 
 const SECRET = "canary-5b1e0c";
 

@@ -5,98 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PEER_KINDS, TestServer, etcdBinary, isAvailable } from "../support/servers.ts";
 import { EtcdctlWatch, normalise, runEtcdctl } from "./etcdctl.ts";
 
-/**
- * The same etcdctl commands, one after the other, against a real etcd and ours: outputs, errors and
- * exit codes must be equal. Each etcdctl is tried, with the etcd of its own version beside it.
- */
-type Command = readonly [args: string, input?: string];
-
-const COMMANDS: readonly Command[] = [
-  ["put a 1"],
-  ["put a 2 --prev-kv"],
-  ["put a 3 -w json"],
-  ["put a 4 -w fields --prev-kv"],
-  ["put dir/x", "from standard input"],
-  ["put dir/y why"],
-  ["put dir/z zet"],
-  ["put dirt other"],
-  ["put empty --", ""],
-  ["put a --ignore-value"],
-  ["put a --ignore-lease 5"],
-  ["put nobody --ignore-value"],
-  ["put a 5 --lease=1234"],
-  ["get a"],
-  ["get nobody"],
-  ["get a -w json"],
-  ["get a -w fields"],
-  ["get a --print-value-only"],
-  ["get a --hex"],
-  ["get dir/ --prefix"],
-  ["get dir/ --prefix --limit=2"],
-  ["get dir/ --prefix --limit=2 -w json"],
-  ["get dir/ --prefix --keys-only"],
-  ["get dir/ --prefix --count-only"],
-  ["get dir/ --prefix --count-only -w fields"],
-  ["get dir/ --prefix --sort-by=MODIFY --order=DESCEND"],
-  ["get dir/ --prefix --sort-by=CREATE --order=ASCEND"],
-  ["get dir/ --prefix --sort-by=VALUE"],
-  ["get dir/ --prefix --sort-by=KEY --order=DESCEND"],
-  ["get dir/ --prefix --sort-by=VERSION --order=ASCEND --keys-only"],
-  ["get dir/x dir/z"],
-  ["get dir/y --from-key"],
-  ["get  --from-key --keys-only"],
-  ["get --prefix --keys-only --", ""],
-  ["get a --rev=2"],
-  ["get a --rev=3 -w json"],
-  ["get a --rev=1"],
-  ["get a --rev=1000"],
-  ["get a --consistency=s"],
-  ["txn", 'value("a") = "4"\n\nput a txn\nget a\n\nget nobody\n\n'],
-  ["txn", 'mod("a") > "100"\n\nput a no\n\nget a\nget dir/ --prefix\n\n'],
-  ["txn -w json", 'create("fresh") = "0"\n\nput fresh 1\nput fresher "2 words"\n\n\n'],
-  ["txn", "\nput same 1\nput same 2\n\n\n"],
-  ["txn", 'version("a") < "100"\nlease("a") = "0"\n\ndel fresh --prev-kv\n\nget a\n\n'],
-  ["del fresher --prev-kv"],
-  ["del nobody"],
-  ["del dir/x dir/y"],
-  ["del dir/ --prefix --prev-kv"],
-  ["del dirt -w json"],
-  ["put last 1"],
-  ["del last --from-key"],
-  ["get --from-key --keys-only --", ""],
-  ["compaction 5"],
-  ["get a --rev=4"],
-  ["compaction 5"],
-  ["compaction 1000"],
-  ["compaction 7 --physical"],
-  ["compaction abc"],
-  ["endpoint health"],
-  ["endpoint health -w json"],
-  ["endpoint hashkv"],
-  ["endpoint hashkv --rev=9 -w json"],
-  ["member list"],
-  ["member list -w json"],
-  ["member list -w fields"],
-  ["member remove 1234"],
-  ["member update 1234 --peer-urls=http://127.0.0.1:1"],
-  ["member promote 1234"],
-  ["member add x --learner --peer-urls=nonsense"],
-  ["move-leader 1234"],
-  ["alarm list"],
-  ["alarm disarm"],
-  ["alarm disarm -w json"],
-  ["defrag"],
-  ["defrag -w json"],
-  ["put"],
-  ["get"],
-  ["frobnicate"],
-];
-
-/** `get  --from-key`: an empty word between two spaces is an empty argument. */
-function words(args: string): string[] {
-  return args.split(" ");
-}
-
 /** Members come by id, which has the time in it. */
 function membersSorted(output: string): string {
   return output.replace(/(?<=ETCD_INITIAL_CLUSTER=")[^"]*/, (list) => {
@@ -104,6 +12,10 @@ function membersSorted(output: string): string {
   });
 }
 
+/**
+ * What etcdctl does over time, against a real etcd of its version and ours; test/etcdctl compares
+ * what each of its commands prints.
+ */
 for (const version of PEER_KINDS) {
   describe.skipIf(!isAvailable(version))(`etcdctl of ${version}`, () => {
     etcdctlTests(version);
@@ -133,15 +45,6 @@ function etcdctlTests(version: (typeof PEER_KINDS)[number]): void {
     );
     return [results[0] ?? "", results[1] ?? ""];
   }
-
-  test(`prints the same for ${COMMANDS.length} commands`, async () => {
-    const differences: string[] = [];
-    for (const [args, input] of COMMANDS) {
-      const [got, expected] = await both(words(args), input);
-      if (got !== expected) differences.push(`${args}\nours:\n${got}\netcd's:\n${expected}`);
-    }
-    expect(differences).toEqual([]);
-  });
 
   test("a learner is listed, and can be updated and removed", async () => {
     const outputs = await Promise.all(
@@ -186,8 +89,12 @@ function etcdctlTests(version: (typeof PEER_KINDS)[number]): void {
         try {
           const value = "x".repeat(100_000);
           let filled = "exit 0";
-          for (let i = 0; i < 12 && filled.startsWith("exit 0"); i++) {
+          let puts = 0;
+          // etcd knows its size of the last commit, which comes every 100 ms: until then it takes
+          // what is put. Ours counts what it has taken.
+          while (filled.startsWith("exit 0") && puts < (kind === "vedette" ? 9 : 200)) {
             filled = await run("put big", value);
+            puts++;
           }
           const { stdout } = await runEtcdctl(binary, server, ["get", "big", "-w", "json"]);
           const { header } = JSON.parse(stdout) as { header: { revision: number } };
@@ -216,6 +123,7 @@ function etcdctlTests(version: (typeof PEER_KINDS)[number]): void {
   });
 
   test("the endpoint's status names version, leader and a revision's worth of raft", async () => {
+    await both(["put", "counted", "1"]);
     const { stdout, exitCode } = await runEtcdctl(binary, ours, [
       "endpoint",
       "status",
@@ -256,6 +164,8 @@ function etcdctlTests(version: (typeof PEER_KINDS)[number]): void {
   });
 
   test("watch from a compacted revision says so and ends", async () => {
+    for (const value of ["1", "2", "3"]) await both(["put", "a", value]);
+    await both(["compaction", "3"]);
     const [got, expected] = await both(["watch", "a", "--rev=2"]);
     expect(got).toBe(expected);
     expect(got).toContain("compacted");

@@ -1,5 +1,12 @@
 import { spawn } from "node:child_process";
-import type { TestServer } from "../support/servers.ts";
+
+/** What etcdctl talks to: a TestServer, or a server that is asked by flags of its own. */
+export interface EtcdctlTarget {
+  readonly endpoint: string;
+  readonly port: number;
+  /** Stand before every command; absent = the endpoint without TLS. */
+  readonly flags?: readonly string[];
+}
 
 export interface CommandResult {
   readonly exitCode: number | null;
@@ -7,19 +14,25 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** Longer than any command takes but `check perf`, which writes for a minute. */
 const COMMAND_TIMEOUT_MS = 20_000;
+const CHECK_TIMEOUT_MS = 120_000;
+
+function flagsFor({ flags, endpoint }: EtcdctlTarget): readonly string[] {
+  return flags ?? [`--endpoints=http://${endpoint}`];
+}
 
 /** Runs one etcdctl command against a server, with `input` on its standard input. */
 export function runEtcdctl(
   binary: string,
-  server: TestServer,
+  server: EtcdctlTarget,
   args: readonly string[],
   input = "",
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, [`--endpoints=http://${server.endpoint}`, ...args], {
+    const child = spawn(binary, [...flagsFor(server), ...args], {
       env: { ...process.env, ETCDCTL_API: "3" },
-      timeout: COMMAND_TIMEOUT_MS,
+      timeout: args.includes("check") ? CHECK_TIMEOUT_MS : COMMAND_TIMEOUT_MS,
     });
     let stdout = "";
     let stderr = "";
@@ -37,26 +50,47 @@ export function runEtcdctl(
 export class EtcdctlWatch {
   readonly #child: ReturnType<typeof spawn>;
   #stdout = "";
+  #stderr = "";
+  #isClosed = false;
   #wake: (() => void) | undefined;
 
-  constructor(binary: string, server: TestServer, args: readonly string[], command = "watch") {
-    this.#child = spawn(binary, [`--endpoints=http://${server.endpoint}`, command, ...args], {
+  constructor(binary: string, server: EtcdctlTarget, args: readonly string[], command = "watch") {
+    this.#child = spawn(binary, [...flagsFor(server), command, ...args], {
       env: { ...process.env, ETCDCTL_API: "3" },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     this.#child.stdout?.on("data", (chunk: Buffer) => {
       this.#stdout += chunk.toString("latin1");
       this.#wake?.();
     });
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      this.#stderr += chunk.toString("latin1");
+    });
+    this.#child.once("close", () => {
+      this.#isClosed = true;
+      this.#wake?.();
+    });
+    // A command that has ended reads nothing more.
+    this.#child.stdin?.once("error", () => undefined);
   }
 
   /** Its output once it has at least `lines` lines. */
-  async output(lines: number): Promise<string> {
+  output(lines: number): Promise<string> {
+    return this.#until(() => this.#stdout.split("\n").length > lines);
+  }
+
+  /** Its output once that holds something. */
+  outputWith(pattern: RegExp): Promise<string> {
+    return this.#until(() => pattern.test(this.#stdout));
+  }
+
+  async #until(isThere: () => boolean): Promise<string> {
     const deadline = Date.now() + COMMAND_TIMEOUT_MS;
-    while (this.#stdout.split("\n").length - 1 < lines) {
+    while (!isThere()) {
+      if (this.#isClosed) throw new Error(`etcdctl ended, having printed: ${this.#printed}`);
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(
-          () => reject(new Error(`etcdctl watch has only printed:\n${this.#stdout}`)),
+          () => reject(new Error(`timed out: etcdctl has only printed: ${this.#printed}`)),
           deadline - Date.now(),
         );
         this.#wake = () => {
@@ -68,7 +102,17 @@ export class EtcdctlWatch {
     return this.#stdout;
   }
 
+  get #printed(): string {
+    return `${this.#stdout}${this.#stderr}`;
+  }
+
+  /** Gives it a line on its standard input, which stays open. */
+  type(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
   async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    if (this.#isClosed) return;
     const gone = new Promise((resolve) => this.#child.once("close", resolve));
     this.#child.kill(signal);
     await gone;
@@ -76,7 +120,7 @@ export class EtcdctlWatch {
 }
 
 /** Takes out what differs between two servers by nature: ids, ports, sizes, times, raft's counters. */
-export function normalise(text: string, server: TestServer): string {
+export function normalise(text: string, server: EtcdctlTarget): string {
   return (
     text
       .replaceAll(String(server.port), "PORT")
