@@ -97,6 +97,13 @@ export interface HttpExchange extends CallInfo {
   finish(): void;
   /** Stops or starts the delivery of the request's body: back-pressure towards the client. */
   pauseBody(paused: boolean): void;
+  /**
+   * Whether one more message of the body may be handled in this turn of the event loop. After a
+   * false the rest has to wait: see `nextTurn`.
+   */
+  mayGoOn(): boolean;
+  /** Calls `run` when the client has its turn again. */
+  nextTurn(run: () => void): void;
 }
 
 /** Who takes the body of a request in pieces. */

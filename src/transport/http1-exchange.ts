@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpBodyReader, HttpExchange, HttpFront } from "../api/call.ts";
 import type { Security } from "./http2/stream.ts";
+import { InputSlice, type InputTurns } from "./input-turns.ts";
 
 /** Bytes of a request that nobody wants any more which are still read. Beyond: close. */
 const DISCARDED_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -9,6 +10,7 @@ const DISCARDED_BYTES_MAX: number = 4 * 1024 * 1024;
 export interface Http1Side {
   readonly security: Security;
   readonly peer: string;
+  readonly inputTurns: InputTurns;
   /** Whether the answer must be the connection's last. */
   isStopping(): boolean;
   /** The request has all come, or is being answered: no time limit any more. */
@@ -24,6 +26,7 @@ export class Http1Exchange implements HttpExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #side: Http1Side;
+  readonly #slice: InputSlice;
   #isFinished = false;
   #mustWait = false;
   #isRefused = false;
@@ -33,6 +36,7 @@ export class Http1Exchange implements HttpExchange {
     this.#request = request;
     this.#response = response;
     this.#side = side;
+    this.#slice = new InputSlice(side.inputTurns);
   }
 
   /** Connects the request and its answer with whoever takes them. */
@@ -62,6 +66,7 @@ export class Http1Exchange implements HttpExchange {
 
   #take(reader: HttpBodyReader, piece: Buffer): void {
     if (!this.#isFinished) {
+      this.#slice.begin();
       reader.body(piece);
       return;
     }
@@ -123,5 +128,13 @@ export class Http1Exchange implements HttpExchange {
     if (this.#isFinished) return;
     if (paused) this.#request.pause();
     else this.#request.resume();
+  }
+
+  mayGoOn(): boolean {
+    return this.#slice.mayGoOn();
+  }
+
+  nextTurn(run: () => void): void {
+    this.#slice.next(run);
   }
 }

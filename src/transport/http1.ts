@@ -5,6 +5,7 @@ import type { HttpFront, HttpHandler, HttpResponse } from "../api/call.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { Deadline, type DeadlineQueue } from "./deadline-queue.ts";
 import { Http1Exchange, type Http1Side } from "./http1-exchange.ts";
+import type { InputTurns } from "./input-turns.ts";
 import { CLOSE_LINGER_MS } from "./http2/limits.ts";
 import { NOT_SECURE, type Security } from "./http2/stream.ts";
 import {
@@ -25,6 +26,7 @@ export interface Http1Options {
   /** Larger bodies are answered with 413. */
   readonly bodyBytesMax: number;
   readonly deadlines: DeadlineQueue;
+  readonly inputTurns: InputTurns;
   /** Now, in milliseconds that never go backwards. */
   nowMs(): number;
 }
@@ -115,6 +117,7 @@ export class Http1Server {
     return {
       security: session?.security ?? NOT_SECURE,
       peer: `${socket.remoteAddress ?? "unix"}:${socket.remotePort ?? 0}`,
+      inputTurns: this.#options.inputTurns,
       isStopping: () => this.#isStopping,
       answering: () => this.#answering(session),
       lastWords: () => this.#lastWords(session),

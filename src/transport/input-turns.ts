@@ -91,7 +91,7 @@ export class InputSlice {
   }
 
   /** Input is about to be handled: a new slice, unless this turn has one already. */
-  begin(nowMs: number): void {
+  begin(nowMs: number = this.#turns.nowMs()): void {
     const turn = this.#turns.current();
     if (turn === this.#turn) return;
     this.#turn = turn;
@@ -110,6 +110,16 @@ export class InputSlice {
     this.#isOver = this.#turns.nowMs() >= this.#endMs;
     if (!this.#isOver) this.#workLeft = WORK_BETWEEN_LOOKS - 1;
     return !this.#isOver;
+  }
+
+  /** Calls `run` with a new slice. */
+  next(run: () => void): void {
+    this.#turns.wait({
+      takeTurn: () => {
+        this.begin();
+        run();
+      },
+    });
   }
 
   /** A whole request was handed to its method. */

@@ -96,13 +96,14 @@ export class Listener {
     const callContext = { messageBytesMax: maxMessageBytes, deadlines };
     const answers = { handler: options.http, front: options.front };
     const dispatcher = new Dispatcher(methods, answers, callContext);
+    this.#inputTurns = new InputTurns(clock, () => this.#awaitTurnEnd());
     this.#http1 = new Http1Server({
       ...answers,
+      inputTurns: this.#inputTurns,
       bodyBytesMax: maxMessageBytes,
       deadlines,
       nowMs: () => clock.monotonicMs(),
     });
-    this.#inputTurns = new InputTurns(clock, () => this.#awaitTurnEnd());
     this.#context = {
       clock,
       inputTurns: this.#inputTurns,

@@ -162,4 +162,12 @@ export class PiecewiseExchange implements StreamConsumer, HttpExchange, Resumabl
     this.#isPaused = paused;
     if (!this.#isFinished) this.#account();
   }
+
+  mayGoOn(): boolean {
+    return this.#host.mayGoOn();
+  }
+
+  nextTurn(run: () => void): void {
+    this.#host.later({ resume: run });
+  }
 }

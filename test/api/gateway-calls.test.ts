@@ -48,6 +48,25 @@ class FakeExchange implements HttpExchange {
   pauseBody(paused: boolean): void {
     this.log.push(paused ? "pause" : "go on");
   }
+
+  /** How many messages a turn has time for. */
+  messagesPerTurn: number = Number.POSITIVE_INFINITY;
+  #messages = 0;
+  #turn: (() => void)[] = [];
+
+  mayGoOn(): boolean {
+    return ++this.#messages < this.messagesPerTurn;
+  }
+
+  nextTurn(run: () => void): void {
+    this.#turn.push(run);
+  }
+
+  /** The client has its next turn. */
+  takeTurn(): void {
+    this.#messages = 0;
+    for (const run of this.#turn.splice(0)) run();
+  }
 }
 
 const KEEP_ALIVE = "/etcdserverpb.Lease/LeaseKeepAlive";
@@ -124,6 +143,45 @@ describe("a streaming call of the gateway", () => {
     turn();
     expect(heard).toEqual(["ID 1", "ID 2", "ID 3", "half-closed"]);
     expect(reader.heldBytes).toBe(0);
+  });
+
+  test("gives as many requests as a turn has time for, and the end behind them", () => {
+    const exchange = new FakeExchange("/v3/lease/keepalive");
+    exchange.messagesPerTurn = 2;
+    const reader = begin(exchange);
+    reader.body(Buffer.from('{"ID":1}{"ID":2}{"ID":3}{"I'));
+    reader.body(Buffer.from('D":"4"}{"ID":5}'));
+    reader.ended();
+    expect([heard, exchange.log]).toEqual([["ID 1", "ID 2"], ["pause"]]);
+    exchange.takeTurn();
+    expect(heard).toEqual(["ID 1", "ID 2", "ID 3", "ID 4"]);
+    exchange.takeTurn();
+    expect(heard.slice(4)).toEqual(["ID 5", "half-closed"]);
+    expect(exchange.log).toEqual(["pause", "pause", "go on"]);
+    expect(reader.heldBytes).toBe(0);
+  });
+
+  test("that is paused while it waits for its turn waits for both", () => {
+    const exchange = new FakeExchange("/v3/lease/keepalive");
+    exchange.messagesPerTurn = 1;
+    const reader = begin(exchange);
+    reader.body(Buffer.from('{"ID":1}{"ID":2}'));
+    stream?.pauseRequests(true);
+    exchange.takeTurn();
+    expect(heard).toEqual(["ID 1"]);
+    stream?.pauseRequests(false);
+    turn();
+    expect(heard).toEqual(["ID 1", "ID 2"]);
+  });
+
+  test("whose client leaves while requests wait for their turn gives no more", () => {
+    const exchange = new FakeExchange("/v3/lease/keepalive");
+    exchange.messagesPerTurn = 1;
+    const reader = begin(exchange);
+    reader.body(Buffer.from('{"ID":1}{"ID":2}'));
+    reader.cancelled();
+    exchange.takeTurn();
+    expect(heard).toEqual(["ID 1", "cancelled"]);
   });
 
   test("offers nothing while the client does not keep up, and tells when it does", () => {

@@ -37,7 +37,7 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
   #isPaused = false;
   /** The body has ended; known to the handler once nothing is withheld. */
   #hasEnded = false;
-  /** Bytes of the body that wait while requests are paused. */
+  /** Bytes of the body that wait while requests are paused, or for their turn. */
   readonly #withheld: KeptBytes = new KeptBytes();
 
   constructor(frame: CallFrame, format: StreamFormat) {
@@ -94,7 +94,15 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
 
   #take(bytes: Uint8Array): void {
     const at = this.#splitter.push(bytes, this);
-    if (at < bytes.length && !this.#isDeaf) this.#withheld.add(bytes.subarray(at));
+    if (at === bytes.length || this.#isDeaf) return;
+    this.#withheld.add(bytes.subarray(at));
+    if (!this.#isPaused) this.#awaitTurn();
+  }
+
+  #awaitTurn(): void {
+    const { exchange } = this.#frame;
+    exchange.pauseBody(true);
+    exchange.nextTurn(this.#resume);
   }
 
   readonly #resume = (): void => {
@@ -140,7 +148,7 @@ export class StreamRequest implements HttpBodyReader, StreamCall, JsonPieceSink 
     counts.messagesReceived++;
     this.#handler?.message(request);
     if (!route.isRequestStream && !this.#isDeaf) this.#halfClose();
-    return !this.#isDeaf && !this.#isPaused;
+    return !this.#isDeaf && !this.#isPaused && this.#frame.exchange.mayGoOn();
   }
 
   tooLong(): void {

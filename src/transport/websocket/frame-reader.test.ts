@@ -15,11 +15,17 @@ function frame(opcode: number, payload: string | Buffer, first = 0x80): Buffer {
   return Buffer.concat([head, mask, masked]);
 }
 
-/** What a reader tells of these bytes, one line each. */
-function told(parts: readonly Buffer[], bytesMax = 100_000): string[] {
+/** What a reader tells of these bytes, one line each, when it is stopped after so many frames. */
+function told(parts: readonly Buffer[], bytesMax = 100_000, goesOnFor = Infinity): string[] {
   const lines: string[] = [];
+  let wentOn = 0;
   const reader = new WebSocketReader(
     {
+      mayGoOn: () => {
+        if (++wentOn <= goesOnFor) return true;
+        wentOn = 0;
+        return false;
+      },
       message: (bytes) => lines.push(bytes.toString()),
       ping: (payload) => lines.push(`ping ${payload.toString()}`),
       closed: () => lines.push("closed"),
@@ -28,25 +34,29 @@ function told(parts: readonly Buffer[], bytesMax = 100_000): string[] {
     bytesMax,
   );
   // The reader unmasks in place what it was given.
-  for (const part of parts) reader.push(Buffer.from(part));
+  for (const part of parts) {
+    reader.push(Buffer.from(part));
+    while (!reader.read()) expect(wentOn).toBe(0);
+  }
   return lines;
 }
 
 describe("WebSocket frames of a client (RFC 6455 section 5)", () => {
-  test("are joined to messages however they are cut and fragmented", () => {
+  test("are joined to messages however they are cut, fragmented and stopped", () => {
     const texts = fc.array(fc.string({ unit: "grapheme", maxLength: 300 }), { maxLength: 4 });
     fc.assert(
       fc.property(
         texts,
         fc.nat(4),
         fc.array(fc.nat(), { maxLength: 8 }),
-        (messages, count, cuts) => {
+        fc.integer({ min: 1, max: 20 }),
+        (messages, count, cuts, goesOnFor) => {
           const frames = messages.flatMap((text) => fragments(Buffer.from(text), count));
           const bytes = Buffer.concat(frames);
           const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length];
           places.sort((left, right) => left - right);
           const parts = places.slice(1).map((end, i) => bytes.subarray(places[i], end));
-          expect(told(parts)).toEqual(messages);
+          expect(told(parts, 100_000, goesOnFor)).toEqual(messages);
         },
       ),
     );

@@ -3,6 +3,8 @@ import { CloseCode, CONTROL_BYTES_MAX, Opcode } from "./frames.ts";
 
 /** What a client's frames bring. Bytes are borrowed until the call returns. */
 export interface WebSocketSink {
+  /** Asked before each frame: false stops the reading there. */
+  mayGoOn(): boolean;
   /** One whole message of text, valid UTF-8, or of bytes. */
   message(bytes: Buffer): void;
   ping(payload: Buffer): void;
@@ -44,17 +46,22 @@ export class WebSocketReader {
   }
 
   push(bytes: Buffer): void {
-    if (this.#isOver) return;
-    this.#input.push(bytes, 0, bytes.length);
+    if (!this.#isOver) this.#input.push(bytes, 0, bytes.length);
+  }
+
+  /** Reads what has been pushed; false when the sink stopped it before the end. */
+  read(): boolean {
     for (;;) {
+      if (this.#isOver) return true;
       const input = this.#input.view();
       const head = this.#head(input);
-      if (head === undefined || this.#isOver) return;
-      if (input.length < head.bytes + head.length) return;
+      if (head === undefined || this.#isOver) return true;
+      if (input.length < head.bytes + head.length) return true;
+      if (!this.#sink.mayGoOn()) return false;
       const payload = input.subarray(head.bytes, head.bytes + head.length);
       unmask(payload, input.subarray(head.bytes - MASK_BYTES, head.bytes));
       this.#frame(head, payload);
-      if (this.#isOver) return;
+      if (this.#isOver) return true;
       this.#input.drop(head.bytes + head.length);
     }
   }

@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { HttpBodyReader, HttpExchange, HttpFront } from "../../api/call.ts";
 import type { Http1Side } from "../http1-exchange.ts";
+import { InputSlice } from "../input-turns.ts";
 import { CloseCode, encodeClose, encodeFrame, Opcode } from "./frames.ts";
 import { WebSocketReader, type WebSocketSink } from "./frame-reader.ts";
 import { acceptance, bearerOf } from "./handshake.ts";
@@ -21,6 +22,7 @@ export class WebSocketExchange implements HttpExchange, WebSocketSink {
   readonly #key: string;
   readonly #side: Http1Side;
   readonly #frames: WebSocketReader;
+  readonly #slice: InputSlice;
   #reader: HttpBodyReader | undefined;
   #isUpgraded = false;
   /** A refusal's status; its body follows. */
@@ -29,6 +31,9 @@ export class WebSocketExchange implements HttpExchange, WebSocketSink {
   /** Whether a close frame of ours has been sent. */
   #hasClosed = false;
   #mustWait = false;
+  #isPaused = false;
+  /** Whether frames wait for a turn of the event loop. */
+  #isTurnAwaited = false;
   /** The newest ping that waits until the client reads; older ones need no answer (§5.5.3). */
   #owedPong: Buffer | undefined;
 
@@ -42,6 +47,7 @@ export class WebSocketExchange implements HttpExchange, WebSocketSink {
     this.#key = key;
     this.#side = side;
     this.#frames = new WebSocketReader(this, messageBytesMax);
+    this.#slice = new InputSlice(side.inputTurns);
   }
 
   /** Connects the client with whoever takes the request; `first` is what was read already. */
@@ -55,9 +61,9 @@ export class WebSocketExchange implements HttpExchange, WebSocketSink {
     socket.on("drain", () => this.#drained());
     socket.on("end", () => void socket.destroy());
     socket.on("close", () => this.#left());
-    socket.on("data", (bytes: Buffer) => this.#frames.push(bytes));
-    if (first.length > 0) this.#frames.push(first);
+    socket.on("data", (bytes: Buffer) => this.#take(bytes));
     socket.resume();
+    if (first.length > 0) this.#take(first);
   }
 
   #upgrade(): void {
@@ -65,6 +71,26 @@ export class WebSocketExchange implements HttpExchange, WebSocketSink {
     this.#isUpgraded = true;
     const protocol = bearerOf(this.#request) === undefined ? {} : BEARER_PROTOCOL;
     this.#socket.write(acceptance(this.#key, protocol));
+  }
+
+  #take(bytes: Buffer): void {
+    this.#frames.push(bytes);
+    if (this.#isTurnAwaited) return;
+    this.#slice.begin();
+    this.#read();
+  }
+
+  /** Frames for which there is no time in this turn wait for another; no more are read meanwhile. */
+  readonly #read = (): void => {
+    this.#isTurnAwaited = !this.#frames.read();
+    if (this.#isTurnAwaited) this.#slice.next(this.#read);
+    this.#pauseOrResume();
+  };
+
+  #pauseOrResume(): void {
+    const mustPause = !this.#isFinished && (this.#isPaused || this.#isTurnAwaited);
+    if (mustPause) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   #drained(): void {
@@ -177,9 +203,16 @@ export class WebSocketExchange implements HttpExchange, WebSocketSink {
   }
 
   pauseBody(paused: boolean): void {
-    if (this.#isFinished) return;
-    if (paused) this.#socket.pause();
-    else this.#socket.resume();
+    this.#isPaused = paused;
+    this.#pauseOrResume();
+  }
+
+  mayGoOn(): boolean {
+    return this.#slice.mayGoOn();
+  }
+
+  nextTurn(run: () => void): void {
+    this.#slice.next(run);
   }
 }
 
