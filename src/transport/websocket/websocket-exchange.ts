@@ -80,7 +80,7 @@ export class WebSocketExchange implements HttpExchange, WebSocketSink {
     this.#read();
   }
 
-  /** Frames for which there is no time in this turn wait for another; no more are read meanwhile. */
+  /** Frames without time in this turn wait for another; no more are read meanwhile. */
   readonly #read = (): void => {
     this.#isTurnAwaited = !this.#frames.read();
     if (this.#isTurnAwaited) this.#slice.next(this.#read);
