@@ -246,6 +246,29 @@ describe("bounds", () => {
     expect(firsts.size).toBe(50);
   });
 
+  it("lets the watchers of a stream leave in slices, whatever happens between them", () => {
+    const bench = new Bench();
+    bench.put("k");
+    const [leaving, staying] = [bench.client(0), bench.client()];
+    for (let i = 0; i < 9; i++) watch(leaving, "k", { startRevision: i % 3 });
+    watch(staying, "k");
+    const { stream } = leaving;
+    leaving.read();
+    const left: (number | undefined)[] = [];
+    while (stream?.closeSome(2) === true) {
+      left.push(bench.hub.stats.watchers);
+      bench.put("k");
+      bench.step();
+      stream.drained();
+      stream.progressTick();
+    }
+    expect(left).toEqual([8, 6, 4, 2]);
+    const { streams, watchers, classes } = bench.hub.stats;
+    expect([streams, watchers, classes]).toEqual([1, 1, 1]);
+    expect([stream?.closeSome(2), leaving.read()]).toEqual([false, []]);
+    expect(revisions(staying.read())).toEqual([3, 4, 5, 6]);
+  });
+
   it("sends nothing to a stream after its close", () => {
     const bench = new Bench();
     bench.put("k");
