@@ -281,6 +281,29 @@ export const USER_FORMATS: readonly Command[] = [
   ["user delete u3"],
 ];
 
+/** For a store whose quota is smaller than what the second of them puts. */
+export const ALARM_COMMANDS: readonly Command[] = [
+  ["put a 1"],
+  ["put big", "x".repeat(1_000_000)],
+  ["put a 2"],
+  ["get a"],
+  ["txn", "\nput a 3\n\n\n"],
+  ["txn", "\nget a\n\n\n"],
+  ["lease grant 100"],
+  ...inFormats("alarm list", "endpoint status", "endpoint health"),
+  ["put b 1"],
+  ["del a"],
+  ["compaction 2 --physical"],
+  ["defrag"],
+  ["put a 4"],
+  ["alarm disarm -w json"],
+  ["put a 5"],
+  ["put big", "x".repeat(1_000_000)],
+  ["alarm disarm"],
+  ...inFormats("alarm list", "endpoint health"),
+  ["put a 6"],
+];
+
 /** What etcdctl asks of a server's speed and memory; the second takes a minute. */
 export const CHECK_COMMANDS: readonly Command[] = [
   ["check datascale --load=s --prefix=scale/ --auto-compact --auto-defrag"],

@@ -54,7 +54,7 @@ export const LISTED_DIFFERENCES: readonly ListedDifference[] = [
     ...VERSION,
     kind: "etcd-3.5",
     commands: new RegExp(
-      "^(?:(?:forms|tls):|(?:tls-)?auth: --user=root.*) " +
+      "^(?:(?:forms|tls|alarms):|(?:tls-)?auth: --user=root.*) " +
         "endpoint status(?: -w (?:fields|json|table)| --cluster)?$",
     ),
   },
@@ -63,13 +63,13 @@ export const LISTED_DIFFERENCES: readonly ListedDifference[] = [
     commands: /alarm list -w (?:fields|json)$/,
     text: ALL,
     ours: /^exit 0/,
-    theirs: /^exit 2\s+panic|^exit 0\n\{\}/,
+    theirs: /^exit 2\s+panic|^exit 0\n\{(?!"header")/,
     about: "alarm list -w fields, json",
-    why: "3.4 answers without a header, of which its etcdctl prints {} or dies",
+    why: "3.4 answers without a header, which its etcdctl leaves out or dies of",
   },
   {
     kind: "etcd-3.4",
-    commands: /^auth: (?:--user=\S+ (?:endpoint \w+|defrag)|endpoint health) --cluster$/,
+    commands: /^auth: (?:(?:--\S+ )+(?:endpoint \w+|defrag)|endpoint health) --cluster$/,
     text: ALL,
     ours: /failed to fetch endpoints from etcd cluster member list: .*user name is empty/,
     theirs: /^(?!.*failed to fetch endpoints)/s,

@@ -1,4 +1,5 @@
 import {
+  ALARM_COMMANDS,
   CHECK_COMMANDS,
   type Command,
   GENERAL_COMMANDS,
@@ -8,7 +9,7 @@ import {
   USER_FORMATS,
 } from "./etcdctl-commands.ts";
 
-export type SetUpName = "plain" | "forms" | "tls" | "auth" | "tls-auth" | "checks";
+export type SetUpName = "plain" | "forms" | "tls" | "auth" | "tls-auth" | "alarms" | "checks";
 
 /** One who asks, and what is asked. */
 export interface Section {
@@ -22,6 +23,8 @@ export interface Section {
 export interface SetUp {
   readonly isTls: boolean;
   readonly isAuth: boolean;
+  /** Flags of both servers, beside those for TLS. */
+  readonly flags?: readonly string[];
   readonly sections: readonly Section[];
 }
 
@@ -51,7 +54,11 @@ export const SET_UPS: Readonly<Record<SetUpName, SetUp>> = {
     isTls: false,
     isAuth: true,
     sections: [
-      { who: ["--user=root:rp"], commands: [...EVERYTHING, ...USER_FORMATS], hasStories: true },
+      {
+        who: ["--user=root", "--password=rp"],
+        commands: [...EVERYTHING, ...USER_FORMATS],
+        hasStories: true,
+      },
       { who: ["--user=ann:ap"], commands: [...EVERYTHING, ...USER_FORMATS], hasStories: false },
       { who: [], commands: SHORT_COMMANDS, hasStories: false },
       { who: ["--user=ann:wrong"], commands: SHORT_COMMANDS.slice(0, 1), hasStories: false },
@@ -62,9 +69,15 @@ export const SET_UPS: Readonly<Record<SetUpName, SetUp>> = {
     isTls: true,
     isAuth: true,
     sections: [
-      { who: ["--user=root", "--password=rp"], commands: SHORT_COMMANDS, hasStories: true },
+      { who: ["--user=root:rp"], commands: SHORT_COMMANDS, hasStories: false },
       { who: [], commands: SHORT_COMMANDS, hasStories: false },
     ],
+  },
+  alarms: {
+    isTls: false,
+    isAuth: false,
+    flags: ["--quota-backend-bytes=900000"],
+    sections: [{ who: [], commands: ALARM_COMMANDS, hasStories: false }],
   },
   checks: {
     isTls: false,
@@ -79,5 +92,6 @@ export const SET_UP_NAMES: readonly SetUpName[] = [
   "tls",
   "auth",
   "tls-auth",
+  "alarms",
   "checks",
 ];
