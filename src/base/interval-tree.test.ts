@@ -1,40 +1,50 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Heap } from "./heap.ts";
-import { IntervalTree } from "./interval-tree.ts";
+import { type Interval, IntervalTree } from "./interval-tree.ts";
 
 const key = fc.string({ unit: fc.constantFrom("\0", "a", "b", "\xff"), maxLength: 3 });
 const interval = fc
   .tuple(key, fc.option(key))
   .filter(([start, end]) => end === null || start < end);
 
+interface Named extends Interval {
+  readonly name: string;
+}
+
+function names(values: readonly Named[]): string[] {
+  return values.map(({ name }) => name).sort();
+}
+
 describe("interval tree", () => {
   it("answers like a list of intervals after any inserts and deletes", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.boolean(), interval), { maxLength: 60 }),
+        fc.array(fc.tuple(fc.boolean(), interval), { maxLength: 200, size: "max" }),
         fc.array(key, { minLength: 1, maxLength: 20 }),
         (steps, points) => {
-          const tree = new IntervalTree<string>();
-          const list = new Map<string, readonly [string, string | null]>();
+          const tree = new IntervalTree<Named>();
+          const list = new Map<string, Named>();
           for (const [add, [start, end]] of steps) {
             const name = JSON.stringify([start, end]);
+            const value = { start, end, name };
             if (add) {
-              tree.set(start, end, name);
-              list.set(name, [start, end]);
-            } else if (list.delete(name)) tree.delete(start, end);
-            expect(tree.get(start, end)).toBe(list.has(name) ? name : undefined);
+              if (list.has(name)) tree.replace(value);
+              else tree.add(value);
+              list.set(name, value);
+            } else if (list.delete(name)) tree.delete(value);
+            expect(tree.get({ start, end })).toBe(list.get(name));
             tree.checkInvariants();
           }
           expect(tree.size).toBe(list.size);
-          expect(tree.values().sort()).toEqual([...list.keys()].sort());
+          expect(names(tree.values())).toEqual([...list.keys()].sort());
           for (const point of points) {
-            const found: string[] = [];
+            const found: Named[] = [];
             tree.stab(point, found);
-            const expected = [...list].filter(
-              ([, [start, end]]) => start <= point && (end === null || point < end),
+            const expected = [...list.values()].filter(
+              ({ start, end }) => start <= point && (end === null || point < end),
             );
-            expect(found.sort()).toEqual(expected.map(([name]) => name).sort());
+            expect(names(found)).toEqual(names(expected));
           }
         },
       ),

@@ -4,19 +4,24 @@ import { IntervalTree } from "../base/interval-tree.ts";
 import type { EventBlock } from "./event-block.ts";
 import { sharedWishes, type Interest } from "./interest.ts";
 import { WatchClass } from "./watch-class.ts";
-import { isSeveral, type PackedPart, packRange, type PackedRange } from "./watch-range.ts";
+import { isSingleKey, packRange, type PackedPart, type PackedParts } from "./watch-range.ts";
 
-/** The classes of one key or one range: in most cases a single one. */
-type Place = WatchClass | WatchClass[];
+/**
+ * Who wants the keys of one part of a range. In most cases that is one class, which has no other
+ * parts: then its place is the class itself.
+ */
+type Place = WatchClass | SharedPlace;
 
-type Change = (before: Place | undefined) => Place | undefined;
+interface SharedPlace extends PackedPart {
+  readonly classes: WatchClass[];
+}
 
 /** Finds the classes that a changed key concerns: single keys in a map, ranges in a tree. */
 export class ClassIndex {
   readonly #singles = new Map<string, Place>();
   readonly #ranges = new IntervalTree<Place>();
-  /** Classes with several ranges, which stand in the place of each, by their ranges. */
-  readonly #several = new Map<string, Place>();
+  /** Classes with several parts, which stand in the place of each, by all of them. */
+  readonly #several = new Map<string, WatchClass[]>();
   readonly #stabbed: Place[] = [];
   #size = 0;
 
@@ -26,24 +31,24 @@ export class ClassIndex {
 
   /** All classes, in no particular order. New and removed ones may or may not be among them. */
   *classes(): IterableIterator<WatchClass> {
-    for (const place of this.#singles.values()) yield* ofOneRange(place);
-    for (const place of this.#ranges.values()) yield* ofOneRange(place);
-    for (const place of this.#several.values()) yield* all(place);
+    for (const place of this.#singles.values()) yield* ofOnePart(place);
+    for (const place of this.#ranges.values()) yield* ofOnePart(place);
+    for (const classes of this.#several.values()) yield* classes;
   }
 
   /** The class with this interest. */
   ensure(interest: Interest): WatchClass {
-    const packed = packRange(interest.range);
+    const parts = packRange(interest.range);
     const wishes = sharedWishes(interest);
-    const place = isSeveral(packed) ? this.#several.get(nameOf(packed)) : this.#placeOf(packed);
-    if (place !== undefined) {
-      for (const one of all(place)) {
-        if (one.wishes === wishes && hasSeveral(one) === isSeveral(packed)) return one;
-      }
-    }
-    const added = new WatchClass(interest);
+    const present = this.#withParts(parts).find((one) => one.wishes === wishes);
+    if (present !== undefined) return present;
+    const added = new WatchClass(parts, wishes);
     this.#size++;
-    this.#forEachPlace(packed, (before) => withClass(before, added));
+    for (const part of parts) this.#add(part, added);
+    if (added.hasSeveralParts) {
+      const name = nameOf(parts);
+      this.#several.set(name, [...(this.#several.get(name) ?? []), added]);
+    }
     return added;
   }
 
@@ -51,7 +56,14 @@ export class ClassIndex {
   remove(watchClass: WatchClass): void {
     assert(watchClass.members === 0, "only a class without members is removed");
     this.#size--;
-    this.#forEachPlace(watchClass.packedRange, (before) => withoutClass(before, watchClass));
+    const { parts } = watchClass;
+    for (const part of parts) this.#remove(part, watchClass);
+    if (watchClass.hasSeveralParts) {
+      const name = nameOf(parts);
+      const left = this.#withParts(parts).filter((one) => one !== watchClass);
+      if (left.length === 0) this.#several.delete(name);
+      else this.#several.set(name, left);
+    }
   }
 
   /** Appends the classes that want event `index` of the block, filters applied, to `found`. */
@@ -67,62 +79,59 @@ export class ClassIndex {
     for (const place of this.#stabbed) collect(place, flags, found);
   }
 
+  /** All classes with exactly these parts. */
+  #withParts(parts: PackedParts): readonly WatchClass[] {
+    if (parts.length > 1) return this.#several.get(nameOf(parts)) ?? [];
+    const place = this.#placeOf(parts[0]);
+    return place === undefined ? [] : ofOnePart(place);
+  }
+
   #placeOf(part: PackedPart): Place | undefined {
-    if (typeof part === "string") return this.#singles.get(part);
-    return this.#ranges.get(part.start, part.end);
+    return isSingleKey(part) ? this.#singles.get(part.start) : this.#ranges.get(part);
   }
 
-  /** Replaces what stands in each place of these ranges; undefined = nothing. */
-  #forEachPlace(packed: PackedRange, change: Change): void {
-    if (!isSeveral(packed)) {
-      this.#changePlace(packed, change);
-      return;
-    }
-    changeIn(this.#several, nameOf(packed), change);
-    for (const part of packed) this.#changePlace(part, change);
+  #setPlace(part: PackedPart, before: Place | undefined, after: Place): void {
+    if (isSingleKey(part)) this.#singles.set(part.start, after);
+    else if (before === undefined) this.#ranges.add(after);
+    else this.#ranges.replace(after);
   }
 
-  #changePlace(part: PackedPart, change: Change): void {
-    if (typeof part === "string") {
-      changeIn(this.#singles, part, change);
-      return;
-    }
-    const after = change(this.#ranges.get(part.start, part.end));
-    if (after === undefined) this.#ranges.delete(part.start, part.end);
-    else this.#ranges.set(part.start, part.end, after);
+  #deletePlace(part: PackedPart): void {
+    if (isSingleKey(part)) this.#singles.delete(part.start);
+    else this.#ranges.delete(part);
+  }
+
+  /** The class wants the keys of this part, which is one of its own. */
+  #add(part: PackedPart, added: WatchClass): void {
+    const before = this.#placeOf(part);
+    if (before === undefined) this.#setPlace(part, before, placeFor(part, [added]));
+    else if (before instanceof WatchClass)
+      this.#setPlace(part, before, placeFor(part, [before, added]));
+    else before.classes.push(added);
+  }
+
+  /** The class wants the keys of this part no more. */
+  #remove(part: PackedPart, gone: WatchClass): void {
+    const before = this.#placeOf(part);
+    assert(before !== undefined, "a class stands in all its places");
+    const left = all(before).filter((one) => one !== gone);
+    if (left.length === 0) this.#deletePlace(part);
+    else this.#setPlace(part, before, placeFor(part, left));
   }
 }
 
-function changeIn(places: Map<string, Place>, name: string, change: Change): void {
-  const after = change(places.get(name));
-  if (after === undefined) places.delete(name);
-  else places.set(name, after);
-}
-
-function withClass(place: Place | undefined, added: WatchClass): Place {
-  if (place === undefined) return added;
-  if (place instanceof WatchClass) return [place, added];
-  place.push(added);
-  return place;
-}
-
-function withoutClass(place: Place | undefined, gone: WatchClass): Place | undefined {
-  if (place === gone) return undefined;
-  assert(Array.isArray(place) && place.includes(gone), "a class stands in all its places");
-  place.splice(place.indexOf(gone), 1);
-  return place.length > 1 ? place : place[0];
+function placeFor({ start, end }: PackedPart, classes: WatchClass[]): Place {
+  const [first] = classes;
+  const isAlone = classes.length === 1 && first !== undefined && !first.hasSeveralParts;
+  return isAlone ? first : { start, end, classes };
 }
 
 function all(place: Place): readonly WatchClass[] {
-  return place instanceof WatchClass ? [place] : place;
+  return place instanceof WatchClass ? [place] : place.classes;
 }
 
-function ofOneRange(place: Place): readonly WatchClass[] {
-  return all(place).filter((one) => !hasSeveral(one));
-}
-
-function hasSeveral(watchClass: WatchClass): boolean {
-  return isSeveral(watchClass.packedRange);
+function ofOnePart(place: Place): readonly WatchClass[] {
+  return all(place).filter((one) => !one.hasSeveralParts);
 }
 
 function collect(place: Place, flags: number, found: WatchClass[]): void {
@@ -130,10 +139,10 @@ function collect(place: Place, flags: number, found: WatchClass[]): void {
     if (place.passes(flags)) found.push(place);
     return;
   }
-  for (const watchClass of place) if (watchClass.passes(flags)) found.push(watchClass);
+  for (const watchClass of place.classes) if (watchClass.passes(flags)) found.push(watchClass);
 }
 
 /** Different for different ranges. */
-function nameOf(ranges: readonly PackedPart[]): string {
-  return JSON.stringify(ranges);
+function nameOf(parts: PackedParts): string {
+  return JSON.stringify(parts.map(({ start, end }) => [start, end]));
 }

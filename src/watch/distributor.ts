@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import type { Revision } from "../base/revision.ts";
-import type { Audience } from "./audience.ts";
+import { type Audience, seatsTaken, watcherAt } from "./audience.ts";
 import { BodyEncoder, type EventForm } from "./body-encoder.ts";
 import type { ClassIndex } from "./class-index.ts";
 import type { EventBlock } from "./event-block.ts";
@@ -100,8 +100,8 @@ export class Distributor {
   sendStateComplete(audience: Audience, revision: Revision): void {
     const { head, refused } = this.#options;
     head.begin(revision);
-    for (let seat = audience.size - 1; seat >= 0; seat--) {
-      const watcher = audience.at(seat);
+    for (let seat = seatsTaken(audience) - 1; seat >= 0; seat--) {
+      const watcher = watcherAt(audience, seat);
       const length = head.withStateComplete(head.withId(watcher.id));
       if (this.#offerMessage(watcher, length, EMPTY_BYTES)) watcher.waitsSince = NOT_WAITING;
       else refused(watcher, revision);
@@ -145,8 +145,9 @@ export class Distributor {
         piece.body = this.#encoder.encode(piece, block);
         this.#offerToAll(audience, piece, block);
       } else {
-        for (let seat = 0; seat < audience.size; seat++)
-          noteSkip(audience.at(seat), piece.lastSkip);
+        for (let seat = seatsTaken(audience) - 1; seat >= 0; seat--) {
+          noteSkip(watcherAt(audience, seat), piece.lastSkip);
+        }
       }
     }
   }
@@ -185,8 +186,8 @@ export class Distributor {
     const lastRevision = block.revision(piece.event(piece.count - 1));
     head.begin(piece.headerRevision);
     // Backwards: a refused watcher gives its seat to the last one, which has been served already.
-    for (let seat = audience.size - 1; seat >= 0; seat--) {
-      const watcher = audience.at(seat);
+    for (let seat = seatsTaken(audience) - 1; seat >= 0; seat--) {
+      const watcher = watcherAt(audience, seat);
       const { position } = watcher;
       const skipped = piece.lastSkip > 0 && noteSkip(watcher, piece.lastSkip);
       let first = 0;

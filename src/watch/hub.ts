@@ -4,7 +4,7 @@ import type { DeliveryTimes } from "../base/delivery-times.ts";
 import type { Clock } from "../base/outside.ts";
 import type { HeaderFields } from "../base/response-header.ts";
 import { nextRevision, toRevision, type Revision } from "../base/revision.ts";
-import type { Audience } from "./audience.ts";
+import { type Audience, leaveSeat, takeSeat, watcherAt } from "./audience.ts";
 import { ClassIndex } from "./class-index.ts";
 import { CommitTimes } from "./commit-times.ts";
 import { Distributor } from "./distributor.ts";
@@ -356,7 +356,7 @@ export class WatchHub implements SweepHost, ListerHost {
         const audience = audienceOf(watchClass, position);
         assert((audience === undefined) === seat < 0, "only who is served with others has a seat");
         assert(
-          audience === undefined || audience.at(seat) === watcher,
+          audience === undefined || watcherAt(audience, seat) === watcher,
           "the seat is the watcher's",
         );
         const isVictim = position.kind === "victim";
@@ -428,7 +428,7 @@ export class WatchHub implements SweepHost, ListerHost {
     const { position, stream } = watcher;
     switch (position.kind) {
       case "synced":
-        watcher.watchClass.synced.unseat(watcher);
+        leaveSeat(watcher.watchClass, watcher);
         break;
       case "riding":
         position.sweep.left(watcher);
@@ -458,13 +458,13 @@ export class WatchHub implements SweepHost, ListerHost {
     if (to.kind !== "cancelled") this.#positions[to.kind]++;
     switch (to.kind) {
       case "synced":
-        watcher.watchClass.synced.seat(watcher);
+        takeSeat(watcher.watchClass, watcher);
         break;
       case "riding":
         to.sweep.boarded(watcher);
         break;
       case "listing":
-        to.listing.audience.seat(watcher);
+        takeSeat(to.listing.audience, watcher);
         break;
       case "victim":
         watcher.stream.victims.add(watcher);
@@ -494,7 +494,7 @@ export class WatchHub implements SweepHost, ListerHost {
 
 /** With whom the watcher is served. */
 function audienceOf(watchClass: WatchClass, position: Position): Audience | undefined {
-  if (position.kind === "synced") return watchClass.synced;
+  if (position.kind === "synced") return watchClass;
   if (position.kind === "riding") return watchClass.audience(position.sweep.kind);
   return position.kind === "listing" ? position.listing.audience : undefined;
 }

@@ -1,4 +1,4 @@
-import { Audience } from "./audience.ts";
+import { type Audience, leaveSeat, newAudience, seatsTaken, watcherAt } from "./audience.ts";
 import { unreachable } from "../base/assert.ts";
 import { compareBytes, EMPTY_BYTES } from "../base/bytes.ts";
 import type { KeyRange } from "../base/key-range.ts";
@@ -22,7 +22,7 @@ export interface ListingCursor {
 /** Watchers of one class that are sent the state at one revision from the same key on, together. */
 export class Listing {
   readonly watchClass: WatchClass;
-  readonly audience: Audience = new Audience();
+  readonly audience: Audience = newAudience();
   /** The position of all of them. */
   readonly position: Position = { kind: "listing", listing: this };
   cursor: ListingCursor;
@@ -97,8 +97,8 @@ export class Lister {
 
   /** Called by the hub when a watcher loses the position "listing". */
   left(watcher: Watcher, listing: Listing): void {
-    listing.audience.unseat(watcher);
-    if (listing.audience.size === 0) this.#remove(listing);
+    leaveSeat(listing.audience, watcher);
+    if (seatsTaken(listing.audience) === 0) this.#remove(listing);
   }
 
   /** One slice of one listing. */
@@ -150,8 +150,8 @@ export class Lister {
   #finish({ audience, cursor: { revision } }: Listing): void {
     this.#host.distributor.sendStateComplete(audience, revision);
     const isLevel = revision === this.#host.head;
-    for (let seat = audience.size - 1; seat >= 0; seat--) {
-      const watcher = audience.at(seat);
+    for (let seat = seatsTaken(audience) - 1; seat >= 0; seat--) {
+      const watcher = watcherAt(audience, seat);
       if (isLevel) this.#host.move(watcher, SYNCED, "state-complete");
       else this.#host.sendBehind(watcher, nextRevision(revision), "state-outrun");
     }
@@ -159,8 +159,8 @@ export class Lister {
 
   /** A compaction beyond the revision: what was still to be listed is gone. */
   #cancel({ audience }: Listing): void {
-    for (let seat = audience.size - 1; seat >= 0; seat--) {
-      const watcher = audience.at(seat);
+    for (let seat = seatsTaken(audience) - 1; seat >= 0; seat--) {
+      const watcher = watcherAt(audience, seat);
       watcher.stream.cancelCompacted(watcher, this.#host.compacted);
     }
   }

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { nextRevision, type Revision } from "../base/revision.ts";
+import { leaveSeat, seatsTaken, takeSeat, watcherAt } from "./audience.ts";
 import type { Distributor } from "./distributor.ts";
 import { EventBlock } from "./event-block.ts";
 import type { EventLog } from "./event-log.ts";
@@ -96,13 +97,13 @@ export class Sweep {
 
   /** Called by the hub when a watcher gets the position "riding", and when it loses it. */
   boarded(watcher: Watcher): void {
-    watcher.watchClass.audience(this.kind).seat(watcher);
+    takeSeat(watcher.watchClass.audience(this.kind), watcher);
     this.#classes.add(watcher.watchClass);
     this.#riders++;
   }
 
   left(watcher: Watcher): void {
-    watcher.watchClass.audience(this.kind).unseat(watcher);
+    leaveSeat(watcher.watchClass.audience(this.kind), watcher);
     if (!watcher.watchClass.listens(this.kind)) this.#classes.delete(watcher.watchClass);
     this.#riders--;
   }
@@ -233,7 +234,7 @@ export class Sweep {
   #forEachRider(visit: (watcher: Watcher) => void): void {
     for (const watchClass of [...this.#classes]) {
       const audience = watchClass.audience(this.kind);
-      for (let seat = audience.size - 1; seat >= 0; seat--) visit(audience.at(seat));
+      for (let seat = seatsTaken(audience) - 1; seat >= 0; seat--) visit(watcherAt(audience, seat));
     }
     assert(this.#riders === 0, "nobody is left on the sweep");
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { eventSource } from "../../test/watch/event-source.ts";
 import { latin1 } from "../../test/watch/model-store.ts";
 import { type KeyRange, parseKeyRange, rangeContains } from "../base/key-range.ts";
-import type { Audience } from "./audience.ts";
+import { type Audience, leaveSeat, seatsTaken, takeSeat, watcherAt } from "./audience.ts";
 import { EventBlock } from "./event-block.ts";
 import { ClassIndex } from "./class-index.ts";
 import type { Interest } from "./interest.ts";
@@ -150,17 +150,17 @@ describe("audience", () => {
           createdSecond: 0,
         }),
     );
-    const { synced } = watchClass;
-    for (const watcher of watchers) synced.seat(watcher);
+    const synced = watchClass.audience("synced");
+    for (const watcher of watchers) takeSeat(synced, watcher);
     for (const leaving of [1, 4, 0]) {
-      synced.unseat(watchers[leaving]!);
+      leaveSeat(synced, watchers[leaving]!);
       expect(watchers[leaving]?.seat).toBe(-1);
       for (const [seat, watcher] of seated(synced).entries()) expect(watcher.seat).toBe(seat);
     }
     expect(new Set(seated(synced).map(({ id }) => id))).toEqual(new Set([2, 3]));
-    for (const watcher of seated(synced)) synced.unseat(watcher);
-    expect(synced.size).toBe(0);
-    synced.seat(watchers[0]!);
+    for (const watcher of seated(synced)) leaveSeat(synced, watcher);
+    expect(seatsTaken(synced)).toBe(0);
+    takeSeat(synced, watchers[0]!);
     expect(seated(synced)).toEqual([watchers[0]]);
     expect(watchClass.listens("synced")).toBe(true);
     expect(watchClass.listens("memory")).toBe(false);
@@ -168,5 +168,5 @@ describe("audience", () => {
 });
 
 function seated(audience: Audience): Watcher[] {
-  return Array.from({ length: audience.size }, (_, seat) => audience.at(seat));
+  return Array.from({ length: seatsTaken(audience) }, (_, seat) => watcherAt(audience, seat));
 }

@@ -1,5 +1,6 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { compareBytes, latin1Bytes, latin1Text } from "../base/bytes.ts";
+import type { Interval } from "../base/interval-tree.ts";
 import type { KeyRange } from "../base/key-range.ts";
 
 /** Which keys a watch is about: one range, or several that have no key in common. */
@@ -11,16 +12,17 @@ export interface SeveralRanges {
   readonly ranges: readonly KeyRange[];
 }
 
-/** A range in the form in which it is kept: a fraction of the memory that byte arrays take. */
-export type PackedRange = PackedPart | readonly PackedPart[];
+/**
+ * A range in the form in which it is kept, a fraction of the memory that byte arrays take: its parts
+ * ascending, a single one in most cases.
+ */
+export type PackedParts = readonly [PackedPart, ...PackedPart[]];
 
-/** A single key, or a start and an end (null = none), as latin1 text. */
-export type PackedPart = string | PackedBounds;
-
-export interface PackedBounds {
-  readonly start: string;
-  readonly end: string | null;
-}
+/**
+ * Start and end (null = none) as latin1 text. A single key has itself for an end, the same string:
+ * the keys of no range end where they start.
+ */
+export type PackedPart = Interval;
 
 /** Start and end (null = none) of a range; of a single key, the end is the key behind it. */
 interface Bounds {
@@ -59,46 +61,50 @@ export function partsOf(range: WatchRange): readonly KeyRange[] {
   return range.kind === "several" ? range.ranges : [range];
 }
 
-export function packRange(range: WatchRange): PackedRange {
-  return range.kind === "several" ? range.ranges.map(packPart) : packPart(range);
+export function packRange(range: WatchRange): PackedParts {
+  if (range.kind !== "several") return [packPart(range)];
+  const [first, ...others] = range.ranges.map(packPart);
+  assert(first !== undefined, "several ranges are at least two");
+  return [first, ...others];
 }
 
-export function unpackRange(packed: PackedRange): WatchRange {
-  return isSeveral(packed)
-    ? { kind: "several", ranges: packed.map(unpackPart) }
-    : unpackPart(packed);
+export function unpackRange(packed: PackedParts): WatchRange {
+  const [first, ...others] = packed;
+  if (others.length === 0) return unpackPart(first);
+  return { kind: "several", ranges: packed.map(unpackPart) };
 }
 
-/** Whether the key, as latin1 text, is in one of the parts. */
-export function packedContains(packed: PackedRange, key: string): boolean {
-  if (typeof packed === "string") return packed === key;
-  if (isSeveral(packed)) return packed.some((part) => packedContains(part, key));
-  return packed.start <= key && (packed.end === null || key < packed.end);
+/** Whether the key, as latin1 text, is in this part. */
+export function partContains(part: PackedPart, key: string): boolean {
+  if (isSingleKey(part)) return part.start === key;
+  return part.start <= key && (part.end === null || key < part.end);
 }
 
-export function isSeveral(packed: PackedRange): packed is readonly PackedPart[] {
-  return Array.isArray(packed);
+export function isSingleKey({ start, end }: PackedPart): boolean {
+  return start === end;
 }
 
 function packPart(range: KeyRange): PackedPart {
   switch (range.kind) {
-    case "single":
-      return textOf(range.key);
+    case "single": {
+      const key = textOf(range.key);
+      return { start: key, end: key };
+    }
     case "range":
       return { start: textOf(range.start), end: textOf(range.end) };
     case "from":
       return { start: textOf(range.start), end: null };
     case "empty":
       assert(false, "a watch of an empty range is refused");
-      return "";
+      return { start: "", end: "" };
     default:
       return unreachable(range);
   }
 }
 
 function unpackPart(packed: PackedPart): KeyRange {
-  if (typeof packed === "string") return { kind: "single", key: latin1Bytes(packed) };
   const start = latin1Bytes(packed.start);
+  if (isSingleKey(packed)) return { kind: "single", key: start };
   if (packed.end === null) return { kind: "from", start };
   return { kind: "range", start, end: latin1Bytes(packed.end) };
 }

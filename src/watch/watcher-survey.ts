@@ -4,7 +4,6 @@ import { Heap } from "../base/heap.ts";
 import type { Revision } from "../base/revision.ts";
 import type { WatchHub } from "./hub.ts";
 import type { WatchClass } from "./watch-class.ts";
-import { packedContains } from "./watch-range.ts";
 import { POSITION_KINDS, type PositionKind, type Watcher } from "./watcher.ts";
 import { cursorOf, lagRevisions } from "./watcher-lag.ts";
 
@@ -136,7 +135,7 @@ export class WatcherSurvey {
     if (classTotals !== undefined) count(classTotals, lag);
     const { limit } = this.#query;
     if (this.#query.position !== undefined && this.#query.position !== position.kind) return;
-    if (this.#key !== undefined && !packedContains(watchClass.packedRange, this.#key)) return;
+    if (this.#key !== undefined && !watchClass.contains(this.#key)) return;
     this.matched++;
     if (this.#worst.size === limit && lag <= this.#worst.least) return;
     keepLargest(this.#worst, limit, lag, { watcher, position: position.kind, cursor, lag });

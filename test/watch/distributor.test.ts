@@ -6,6 +6,7 @@ import { EventBlock, type EventSource } from "../../src/watch/event-block.ts";
 import type { EventSink } from "../../src/watch/event-sink.ts";
 import type { WatchHub } from "../../src/watch/hub.ts";
 import { ResponseHead, type WatchId } from "../../src/watch/response-head.ts";
+import { takeSeat } from "../../src/watch/audience.ts";
 import { ClassIndex } from "../../src/watch/class-index.ts";
 import { WatchStream } from "../../src/watch/watch-stream.ts";
 import { SYNCED, Watcher } from "../../src/watch/watcher.ts";
@@ -114,7 +115,7 @@ class Desk {
       position: SYNCED,
       createdSecond: 0,
     });
-    watchClass.synced.seat(watcher);
+    takeSeat(watchClass, watcher);
     return recorder;
   }
 
