@@ -4,6 +4,7 @@ import type { WatchHub } from "./hub.ts";
 import { type ControlFields, NO_WATCH_ID, type WatchId } from "./response-head.ts";
 import type { Interest } from "./interest.ts";
 import { NOT_WAITING, SYNCED, Watcher } from "./watcher.ts";
+import { WatcherTable } from "./watcher-table.ts";
 
 /** A watch as the client asked for it, its range already parsed (W1). */
 export interface CreateRequest {
@@ -44,9 +45,9 @@ export class WatchStream {
   readonly number: number;
   readonly client: StreamClient;
   readonly #hub: WatchHub;
-  readonly #watchers = new Map<WatchId, Watcher>();
+  readonly #watchers = new WatcherTable();
   /** Ids of watchers cancelled by compaction: a cancel of one is still answered (D3). */
-  readonly #compactedIds = new Set<WatchId>();
+  #compactedIds: Set<WatchId> | undefined;
   #nextId = 0;
   /** Watchers that are not synced: behind, parked, or waiting for a future revision. */
   #unsettled = 0;
@@ -84,7 +85,7 @@ export class WatchStream {
       return;
     }
     const id = request.id === 0 ? this.#chooseId() : request.id;
-    this.#compactedIds.delete(id);
+    this.#compactedIds?.delete(id);
     const watcher = new Watcher(this, this.#hub.classFor(request.interest), {
       id,
       fragment: request.fragment,
@@ -92,7 +93,7 @@ export class WatchStream {
       position: SYNCED,
       createdSecond: this.#hub.ageSeconds,
     });
-    this.#watchers.set(id, watcher);
+    this.#watchers.add(watcher);
     // The answer comes first: no event of an id may precede its created response (W71).
     this.#control(id, { created: true });
     if (request.state === true) this.#hub.startWithState(watcher);
@@ -108,7 +109,7 @@ export class WatchStream {
   cancel(id: WatchId): void {
     const watcher = this.#watchers.get(id);
     if (watcher === undefined) {
-      if (this.#compactedIds.delete(id)) this.#control(id, { canceled: true });
+      if (this.#compactedIds?.delete(id) === true) this.#control(id, { canceled: true });
       return;
     }
     this.#watchers.delete(id);
@@ -207,7 +208,7 @@ export class WatchStream {
       this.#hub.move(watcher, { kind: "cancelled", reason: "client" }, "stream-closed");
       if (++left >= watchersMax) return true;
     }
-    this.#compactedIds.clear();
+    this.#compactedIds = undefined;
     this.#hub.closed(this);
     return false;
   }
@@ -215,6 +216,7 @@ export class WatchStream {
   /** History that the watcher still needed is gone (W15, W76). Once, whatever its company. */
   cancelCompacted(watcher: Watcher, compactRevision: number): void {
     this.#watchers.delete(watcher.id);
+    this.#compactedIds ??= new Set();
     if (this.#compactedIds.size < this.#hub.limits.watchersPerStream) {
       this.#compactedIds.add(watcher.id);
     }
