@@ -8,6 +8,7 @@ import { SimpleTokens } from "./api/auth/simple-tokens.ts";
 import { WatchGuard } from "./api/auth/watch-guard.ts";
 import { type AuthTokenOption, parseAuthToken } from "./auth-token.ts";
 import { JwtTokens } from "./jwt-tokens.ts";
+import type { AuthChange } from "./machine/auth-command.ts";
 import { realClock, realRandom, realTimers } from "./outside.ts";
 import { PasswordPool } from "./password-pool.ts";
 import type { OpenedReplica } from "./replica/open-replica.ts";
@@ -53,7 +54,7 @@ export function openAuth(options: AuthOptions, opened: OpenedReplica): OpenedAut
     gate,
     passwords,
     limiter: new AttemptLimiter(realClock),
-    changed: () => guard.recheck(),
+    changed: (change: AuthChange) => guard.recheck(change),
   };
   return { gate, guard, sources, close: () => passwords.close() };
 }

@@ -29,8 +29,8 @@ export interface AuthSources {
   readonly gate: AuthGate;
   readonly passwords: PasswordHasher;
   readonly limiter: AttemptLimiter;
-  /** Called when users or roles have changed. */
-  readonly changed: () => void;
+  /** Called when users or roles have changed, and durably. */
+  readonly changed: (change: AuthChange) => void;
 }
 
 export interface AuthServiceOptions extends AuthSources {
@@ -204,7 +204,7 @@ export class AuthService {
       }
       this.#dropTokens(change);
       this.#reply(call, response, {} as Draft<Response>);
-      this.#options.changed();
+      this.#options.changed(change);
     });
   }
 

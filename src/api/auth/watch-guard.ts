@@ -1,5 +1,6 @@
 import { EtcdError, GrpcCode } from "../../base/errors.ts";
 import type { Timers } from "../../base/outside.ts";
+import type { AuthChange } from "../../machine/auth-command.ts";
 import type { WatchHub } from "../../watch/hub.ts";
 import { partsOf, type WatchRange } from "../../watch/watch-range.ts";
 import type { StreamClient, WatchStream } from "../../watch/watch-stream.ts";
@@ -16,6 +17,7 @@ export class WatchClient implements StreamClient {
   readonly peer: string;
   readonly call: CallInfo;
   #user = "";
+  #isDeleted = false;
 
   constructor(call: CallInfo) {
     this.peer = call.peer;
@@ -29,6 +31,16 @@ export class WatchClient implements StreamClient {
   /** The proof holds for the life of the stream, though a token may expire (D14). */
   proved(user: string): void {
     this.#user = user;
+    this.#isDeleted = false;
+  }
+
+  /** Whether the user is no more who it was: whoever has its name now is somebody else. */
+  get isDeleted(): boolean {
+    return this.#isDeleted;
+  }
+
+  deleted(user: string): void {
+    if (this.#user === user) this.#isDeleted = true;
   }
 }
 
@@ -79,8 +91,13 @@ export class WatchGuard {
     return undefined;
   }
 
-  /** Users or roles have changed. */
-  recheck(): void {
+  /** Users or roles have changed, in this way. */
+  recheck(change: AuthChange): void {
+    if (change.kind === "user-delete") {
+      for (const { client } of this.#hub.streams) {
+        if (client instanceof WatchClient) client.deleted(change.name);
+      }
+    }
     this.#isOutrun = true;
     if (this.#isRunning) return;
     this.#isRunning = true;
@@ -146,6 +163,9 @@ export class WatchGuard {
       client.proved(identity.user);
     }
     if (client.user === "") return gate.judge(undefined);
+    if (client instanceof WatchClient && client.isDeleted) {
+      return gate.judge(new EtcdError("permissionDenied"));
+    }
     // Users may change between two slices: then the proof is not too old, and all are judged again.
     return gate.judge({ user: client.user, authRevision: Number.POSITIVE_INFINITY });
   }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { WatchGuard } from "../../../src/api/auth/watch-guard.ts";
 import type { CallInfo, StreamHandler } from "../../../src/api/call.ts";
 import { watchMethod } from "../../../src/api/watch.ts";
+import type { AuthChange } from "../../../src/machine/auth-command.ts";
 import { type Message, decodeMessage, encodeMessage } from "../../support/wire-codec.ts";
 import { ManualTimers } from "../../support/manual-timers.ts";
 import { FakeStreamCall } from "../fake-calls.ts";
@@ -22,6 +23,9 @@ beforeEach(() => {
   timers = new ManualTimers();
   guard = new WatchGuard({ gate: world.gate, hub: watchers.hub, timers });
 });
+
+/** One that ends nobody by itself. */
+const CHANGE: AuthChange = { kind: "role-add", name: "unrelated" };
 
 interface Stream {
   readonly handler: StreamHandler;
@@ -61,8 +65,8 @@ function open(who: Credentials): Stream {
 }
 
 /** All slices of a recheck, a turn of the event loop each; returns how many turns it took. */
-function recheck(): number {
-  guard.recheck();
+function recheck(change: AuthChange = CHANGE): number {
+  guard.recheck(change);
   let turns = 0;
   while (timers.turn()) turns++;
   return turns;
@@ -125,8 +129,9 @@ describe("when users or roles have changed (D14)", () => {
     world.revoke("ann", [0, "a", "c"]);
     recheck();
     expect([root.news(), ann.news(), bob.news()]).toEqual([[], [`0: ${DENIED}`], []]);
-    world.change({ kind: "user-delete", name: "bob" });
-    recheck();
+    const change = { kind: "user-delete", name: "bob" } as const;
+    world.change(change);
+    recheck(change);
     expect([root.news(), ann.news(), bob.news()]).toEqual([[], [], [`0: ${DENIED}`]]);
     expect(watchers.hub.watcherCount).toBe(2);
   });
@@ -166,7 +171,7 @@ describe("when users or roles have changed (D14)", () => {
     ann.create("a");
     for (let i = 0; i < 6000; i++) ann.create("a", `a${i}`);
     for (const stream of [root, ann]) stream.news();
-    guard.recheck();
+    guard.recheck(CHANGE);
     // Told of it only once it is durable, which it is not yet.
     world.addUser("bob");
     while (timers.turn());
@@ -186,10 +191,10 @@ describe("when users or roles have changed (D14)", () => {
     const streams = [open(ann), open(ann)];
     for (const stream of streams) for (let i = 0; i < 6000; i++) stream.create("a", "b");
     for (const stream of streams) stream.news();
-    guard.recheck();
+    guard.recheck(CHANGE);
     world.revoke("ann", [0, "a", "c"]);
     world.grant("ann", [0, "x", ""]);
-    guard.recheck();
+    guard.recheck(CHANGE);
     for (const stream of streams) {
       stream.handler.message(encodeMessage("WatchRequest", { cancel_request: { watch_id: 0 } }));
       stream.create("x");
