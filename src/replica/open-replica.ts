@@ -1,4 +1,4 @@
-import type { Random, Timers } from "../base/outside.ts";
+import type { Random } from "../base/outside.ts";
 import { AlarmTable } from "../machine/alarm-table.ts";
 import { LeaseBook } from "../machine/lease-book.ts";
 import { Machine } from "../machine/machine.ts";
@@ -8,6 +8,7 @@ import type { Disk } from "../storage/disk.ts";
 import { LogStore, type LogStoreOptions } from "../storage/log-store.ts";
 import type { StoreIdentity } from "../storage/store-identity.ts";
 import { WatchHub, type WatchHubOptions } from "../watch/hub.ts";
+import { CatchUp } from "./catch-up.ts";
 import { LocalReplica, type ReplicaSurroundings } from "./local-replica.ts";
 import { LeaseRunner } from "./lease-runner.ts";
 import { OpeningLeases } from "./opening-leases.ts";
@@ -59,13 +60,14 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
   });
   openingLog.attach(log);
   store.replayed();
+  const catchUp = new CatchUp(timers, options.clock, () => hub);
   const hub = new WatchHub({
     ...options.watch,
     identity: { ...log.identity, raftTerm: options.raftTerm },
     head: store.head,
     compacted: store.compacted,
     history: store,
-    wake: catchingUp(timers, () => hub),
+    wake: catchUp.wake,
     clock: options.clock,
   });
   const book = new LeaseBook(store.state("lease"), openingLeases.attachments);
@@ -78,24 +80,19 @@ export function openReplica(options: OpenReplicaOptions): OpenedReplica {
     ),
     wantsPrevious: () => hub.wantsPrevious,
   });
-  const replica = new LocalReplica({ ...options, log, store, machine, hub });
+  const replica = new LocalReplica({
+    ...options,
+    log,
+    store,
+    machine,
+    hub,
+    committed: (ms) => {
+      catchUp.committed();
+      options.committed(ms);
+    },
+  });
   opening.replica = replica;
   const { clock, electionTimeoutMs } = options;
   const leases = new LeaseRunner({ book, replica, timers, clock, electionTimeoutMs });
   return { replica, machine, store, leases, book, hub, log, identity: log.identity };
-}
-
-/** Lets the hub's sweeps take a step in every turn of the event loop while somebody is behind. */
-function catchingUp(timers: Timers, hub: () => WatchHub): () => void {
-  let scheduled = false;
-  const wake = (): void => {
-    if (scheduled) return;
-    scheduled = true;
-    timers.endOfTurn(() => {
-      scheduled = false;
-      hub().step();
-      if (hub().busy) wake();
-    });
-  };
-  return wake;
 }

@@ -257,11 +257,11 @@ export class WatchHub implements SweepHost, ListerHost {
     return this.#memory.busy || this.#store.busy || this.#lister.busy;
   }
 
-  /** One bounded piece of catching up; call it again while `busy`, between other work. */
-  step(): void {
-    this.#memory.step();
-    this.#store.step();
+  /** One bounded piece of catching up, to repeat while `busy`: how many revisions it covered. */
+  step(): number {
+    const swept = this.#memory.step() + this.#store.step();
     this.#lister.step();
+    return swept;
   }
 
   classFor(interest: Interest): WatchClass {

@@ -21,8 +21,8 @@ const SENT_BYTES_PER_STEP = 512 * 1024;
  * frame costs both sides the least, and on one stream others are not kept waiting.
  */
 const STRETCH_BYTES_MAX = 124 * 1024;
-/** Events in the first stretch, when nothing is known of how many want them. */
-const STRETCH_EVENTS_START = 16;
+/** By how much the expected share of a stretch may fall from one step to the next. */
+const SHARE_FALL = 0.5;
 
 /** What a sweep needs of the hub around it. */
 export interface SweepHost {
@@ -60,7 +60,8 @@ export class Sweep {
   readonly kind: Exclude<AudienceKind, "synced">;
   readonly #host: SweepHost;
   readonly #eventsPerStep: number;
-  #stretchEvents: number;
+  /** The part that was sent, at least, of the last stretch times all who were here. */
+  #sentShare = 1;
   #at: Revision;
   #riders = 0;
   /** Whether the run has reached its end, and nothing has boarded since. */
@@ -75,7 +76,6 @@ export class Sweep {
     this.kind = kind;
     this.#host = host;
     this.#eventsPerStep = eventsPerStep;
-    this.#stretchEvents = Math.min(eventsPerStep, STRETCH_EVENTS_START);
     this.#at = host.head;
   }
 
@@ -108,16 +108,17 @@ export class Sweep {
     this.#riders--;
   }
 
-  /** One bounded stretch of work. */
-  step(): void {
-    if (!this.#findStart()) return;
+  /** One bounded stretch of work; returns how many revisions it went through. */
+  step(): number {
+    if (!this.#findStart()) return 0;
     const host = this.#host;
     if (this.#riders > 0 && !this.#canServe()) {
       this.#everybodyLeaves();
-      return;
+      return 0;
     }
     // A compaction that is about to become durable: then the riders will be cancelled.
-    if (this.kind === "store" && this.#at < host.history.compacted) return;
+    if (this.kind === "store" && this.#at < host.history.compacted) return 0;
+    const everybody = this.#riders + this.#ahead.size;
     const reading = this.kind === "memory" ? this.#readLog() : this.#readStore();
     this.#board(reading.end);
     const { distributor } = host;
@@ -129,10 +130,12 @@ export class Sweep {
       audience: this.kind,
       through: (reading.end - 1) as Revision,
     });
-    this.#adaptStretch(distributor.eventBytesSent - sentBefore);
+    this.#learn(reading, everybody, distributor.eventBytesSent - sentBefore);
+    const gone = reading.end - this.#at;
     this.#at = reading.end;
     if (reading.end > host.head) this.#everybodyIsLevel();
     else if (!this.#canServe()) this.#everybodyLeaves();
+    return gone;
   }
 
   /** Moves to where the next rider is when there are none; false when nobody waits at all. */
@@ -193,25 +196,26 @@ export class Sweep {
     return this.#cut(block, end);
   }
 
-  /** As many of the block's events from `#at` on as one step may take, revisions whole. */
+  /**
+   * As many of the block's events from `#at` on as one step may take, revisions whole: so many that
+   * what is sent comes near its budget, if the same part of all who are here wants them as before.
+   */
   #cut(block: EventBlock, blockEnd: Revision): Reading {
     const from = block.indexOf(this.#at);
-    const countEnd = Math.min(block.count, from + this.#stretchEvents);
-    const bytesEnd = block.start(from) + STRETCH_BYTES_MAX;
+    const countEnd = Math.min(block.count, from + this.#eventsPerStep);
+    const receivers = (this.#riders + this.#ahead.size) * this.#sentShare;
+    const bytesEnd =
+      block.start(from) + Math.min(STRETCH_BYTES_MAX, SENT_BYTES_PER_STEP / receivers);
     let to = Math.min(countEnd, from + 1);
     while (to < countEnd && block.start(to + 1) <= bytesEnd) to++;
     while (to < block.count && to > 0 && block.revision(to) === block.revision(to - 1)) to++;
     return { block, from, to, end: to < block.count ? block.revision(to) : blockEnd };
   }
 
-  /** So many events that the next step's work, which is what it sends, comes near its budget. */
-  #adaptStretch(bytesSent: number): void {
-    const events = this.#stretchEvents;
-    if (bytesSent > SENT_BYTES_PER_STEP) {
-      this.#stretchEvents = Math.max(1, Math.floor((events * SENT_BYTES_PER_STEP) / bytesSent));
-    } else if (bytesSent < SENT_BYTES_PER_STEP / 2) {
-      this.#stretchEvents = Math.min(this.#eventsPerStep, events * 2);
-    }
+  #learn({ block, from, to }: Reading, everybody: number, bytesSent: number): void {
+    if (from === to) return;
+    const share = bytesSent / ((block.start(to) - block.start(from)) * everybody);
+    this.#sentShare = Math.min(1, Math.max(share, this.#sentShare * SHARE_FALL));
   }
 
   #everybodyIsLevel(): void {

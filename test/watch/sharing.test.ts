@@ -112,6 +112,23 @@ describe("reads of the store", () => {
   });
 });
 
+describe("what one step sends", () => {
+  it("stays near its budget however many ride, from their first step on", () => {
+    const bench = new HistoryBench(400, 2_000);
+    const before = bench.hub.stats.bytesSent;
+    for (let i = 0; i < 200; i++) bench.resume(2);
+    let sent = before;
+    while (bench.hub.busy) {
+      bench.step();
+      const { bytesSent } = bench.hub.stats;
+      // The sweep through memory and the one through the store, and what is less than one event.
+      expect(bytesSent - sent).toBeLessThan(2 * 512 * 1024 + 200 * 2_100);
+      sent = bytesSent;
+    }
+    expect(sent - before).toBeGreaterThan(200 * 400 * 2_000);
+  });
+});
+
 describe("ten thousand watchers that resume at different revisions", () => {
   const WATCHERS = 10_000;
   const REVISIONS = 2000;
