@@ -123,8 +123,13 @@ class LeaseService {
     });
   }
 
-  /** No lease is no error: its TTL is -1 (L10). */
   timeToLive(request: LeaseTimeToLiveRequest, done: Done<LeaseTimeToLiveResponse>): void {
+    if (!request.keys) this.#timeToLive(request, done);
+    else this.#options.replica.whenWhole(() => this.#timeToLive(request, done));
+  }
+
+  /** No lease is no error: its TTL is -1 (L10). */
+  #timeToLive(request: LeaseTimeToLiveRequest, done: Done<LeaseTimeToLiveResponse>): void {
     const { runner, replica, member } = this.#options;
     const { ID } = request;
     const found = runner.timeToLive(ID);

@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts";
 import { latin1Bytes, latin1Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/errors.ts";
 import { LEASE_TTL_SECONDS_MAX } from "../base/limits.ts";
+import { sortInSteps, type Steps } from "../base/steps.ts";
 import { WireReader, WireWriter } from "../base/wire.ts";
 import type { Change } from "../mvcc/change.ts";
 import { leaseOf } from "../mvcc/key-value.ts";
@@ -30,6 +31,9 @@ export interface LeaseListener {
   revoked(lease: Lease): void;
 }
 
+/** Keys that one step of a revoke deletes, and changes that one step of following looks at. */
+const KEYS_PER_STEP = 64;
+const CHANGES_PER_STEP = 256;
 /** What a lease without keys has; none has a set of its own before it needs one. */
 const NO_KEYS: ReadonlySet<string> = new Set();
 /** leasepb.Lease, which is what etcd stores of a lease. */
@@ -102,26 +106,62 @@ export class LeaseBook implements LeaseTable {
   }
 
   /** Takes the lease away with its keys, ascending and all in `txn`, which it ends (L4). */
-  revoke({ id, reason }: LeaseRevokeCommand, txn: WriteTxn): void {
-    const lease = this.#leases.get(id);
-    assert(lease !== undefined, "a lease that is revoked exists");
+  revoke(command: LeaseRevokeCommand, txn: WriteTxn): void {
+    const lease = this.#existing(command.id);
     // Text of one character a byte sorts as the bytes do.
-    const keys = [...lease.keys].sort();
-    const deleteReason = reason === "expiry" ? "lease-expiry" : "request";
+    for (const key of [...lease.keys].sort()) this.#deleteKey(key, command, txn);
+    this.#end(lease, txn);
+  }
+
+  /** As `revoke`, in steps: until the last, the lease is there as it was, with all its keys. */
+  *revokeInSteps(command: LeaseRevokeCommand, txn: WriteTxn): Steps<void> {
+    const lease = this.#existing(command.id);
+    const keys = yield* sortInSteps([...lease.keys]);
+    let left = KEYS_PER_STEP;
     for (const key of keys) {
-      txn.delete({ kind: "single", key: latin1Bytes(key) }, deleteReason);
-      this.#attached.delete(key);
+      this.#deleteKey(key, command, txn);
+      if (--left > 0) continue;
+      left = KEYS_PER_STEP;
+      yield;
     }
-    txn.end();
-    lease.detachAll();
-    this.#leases.delete(id);
-    this.#records.delete(keyOf(id));
-    this.#listener?.revoked(lease);
+    this.#end(lease, txn);
   }
 
   /** Attaches, moves and detaches keys as the changes of a write say (L12, K23). */
   follow(changes: readonly Change[]): void {
-    for (let i = 0; i < changes.length; i++) {
+    this.#followSome(changes, 0, changes.length);
+  }
+
+  /** As `follow`, in steps: between them a lease may have lost only some of its keys. */
+  *followInSteps(changes: readonly Change[]): Steps<void> {
+    for (let from = 0; from < changes.length; from += CHANGES_PER_STEP) {
+      this.#followSome(changes, from, Math.min(from + CHANGES_PER_STEP, changes.length));
+      yield;
+    }
+  }
+
+  #existing(id: bigint): KeptLease {
+    const lease = this.#leases.get(id);
+    assert(lease !== undefined, "a lease that is revoked exists");
+    return lease;
+  }
+
+  #deleteKey(key: string, { reason }: LeaseRevokeCommand, txn: WriteTxn): void {
+    const deleteReason = reason === "expiry" ? "lease-expiry" : "request";
+    txn.delete({ kind: "single", key: latin1Bytes(key) }, deleteReason);
+    this.#attached.delete(key);
+  }
+
+  #end(lease: KeptLease, txn: WriteTxn): void {
+    txn.end();
+    lease.detachAll();
+    this.#leases.delete(lease.id);
+    this.#records.delete(keyOf(lease.id));
+    this.#listener?.revoked(lease);
+  }
+
+  #followSome(changes: readonly Change[], from: number, to: number): void {
+    for (let i = from; i < to; i++) {
       const change = changes[i] as Change;
       const id = change.type === "put" ? leaseOf(change.keyValue) : 0n;
       // Most stores know no leases, and most keys hang on none.

@@ -1,6 +1,7 @@
 import { unreachable } from "../base/assert.ts";
 import { EtcdError } from "../base/errors.ts";
 import type { Revision } from "../base/revision.ts";
+import type { Steps } from "../base/steps.ts";
 import type { Change } from "../mvcc/change.ts";
 import { NO_SLOT } from "../mvcc/slot.ts";
 import type { MvccStore, WriteTxn } from "../mvcc/store.ts";
@@ -41,6 +42,8 @@ export interface MachineOptions {
   readonly wantsPrevious: () => boolean;
 }
 
+/** A command that deletes no more keys is applied at once: about a millisecond of work. */
+const KEYS_AT_ONCE_MAX = 1024;
 const NO_CHANGES: readonly Change[] = [];
 
 /**
@@ -59,6 +62,8 @@ export class Machine {
   readonly #wantsPrevious: () => boolean;
   readonly #reader: RangeReader;
   readonly #txns: TxnRunner;
+  /** Txns that only read may come between the steps of one, and a runner does one at a time. */
+  readonly #steppingTxns: TxnRunner;
   readonly #counters: OpCounters = { puts: 0, putBytes: 0, ranges: 0, deletes: 0, txns: 0 };
 
   constructor(store: MvccStore, options: MachineOptions) {
@@ -73,13 +78,15 @@ export class Machine {
     this.#members = options.members;
     this.#wantsPrevious = options.wantsPrevious;
     this.#reader = new RangeReader(store);
-    this.#txns = new TxnRunner({
+    const parts = {
       store,
       leases: options.leases,
       comparer: new Comparer(store),
       reader: this.#reader,
       counters: this.#counters,
-    });
+    };
+    this.#txns = new TxnRunner(parts);
+    this.#steppingTxns = new TxnRunner(parts);
   }
 
   get counters(): Readonly<OpCounters> {
@@ -135,6 +142,43 @@ export class Machine {
   }
 
   /**
+   * Whether the command may delete so many keys that it should be applied in steps; never too low
+   * an estimate, and it costs next to nothing for what writes a key or a few.
+   */
+  isLarge(command: Command): boolean {
+    switch (command.kind) {
+      case "delete-range":
+        return this.#store.countAtMost(command.range) > KEYS_AT_ONCE_MAX;
+      case "txn":
+        return this.#deletesAtMost(command) > KEYS_AT_ONCE_MAX;
+      case "lease-revoke":
+        return (this.#leases.find(command.id)?.keys.size ?? 0) > KEYS_AT_ONCE_MAX;
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * As `apply`, in steps. Reads may come between them and see the state before; no other command
+   * and no removal of a compaction may, and nothing may be committed. The command's bytes are
+   * borrowed until the last step.
+   */
+  *applyInSteps(command: Command): Steps<Applied> {
+    const refusal = this.#alarms.refusal(command);
+    if (refusal !== undefined) return refused(refusal);
+    switch (command.kind) {
+      case "delete-range":
+        return yield* this.#deleteRangeInSteps(command);
+      case "txn":
+        return yield* this.#txnInSteps(command);
+      case "lease-revoke":
+        return yield* this.#revokeLeaseInSteps(command);
+      default:
+        return this.apply(command);
+    }
+  }
+
+  /**
    * Reads at the view's revision or, when the query names one, below it (K12).
    * Refused with "futureRevision" above the view and "compacted" below its history.
    */
@@ -183,6 +227,49 @@ export class Machine {
     return { outcome, changes: txn.changes };
   }
 
+  *#deleteRangeInSteps(command: DeleteRangeCommand): Steps<Applied> {
+    this.#counters.deletes++;
+    const txn = this.#begin();
+    const outcome = yield* new StoreWriter(this.#store, txn).deleteRangeInSteps(command);
+    yield* this.#leases.followInSteps(txn.changes);
+    txn.end();
+    return { outcome, changes: txn.changes };
+  }
+
+  *#txnInSteps(command: TxnCommand): Steps<Applied> {
+    this.#counters.txns++;
+    const view = { revision: this.#store.head, compacted: this.#store.compacted };
+    const refusal = this.#steppingTxns.prepare(command, view);
+    if (refusal !== undefined) return refused(refusal);
+    const txn = this.#begin();
+    const writer = new StoreWriter(this.#store, txn);
+    const outcome = yield* this.#steppingTxns.runInSteps(command, view, writer);
+    yield* this.#leases.followInSteps(txn.changes);
+    txn.end();
+    return { outcome, changes: txn.changes };
+  }
+
+  *#revokeLeaseInSteps(command: LeaseRevokeCommand): Steps<Applied> {
+    if (!this.#leases.exists(command.id)) return refused(new EtcdError("leaseNotFound"));
+    const txn = this.#begin();
+    yield* this.#leases.revokeInSteps(command, txn);
+    return this.#revoked(txn);
+  }
+
+  /** Keys that the dearer branch deletes at most, nested txns included. */
+  #deletesAtMost(txn: TxnCommand): number {
+    let most = 0;
+    for (const ops of [txn.success, txn.failure]) {
+      let keys = 0;
+      for (const op of ops) {
+        if (op.kind === "delete-range") keys += this.#store.countAtMost(op.range);
+        else if (op.kind === "txn") keys += this.#deletesAtMost(op);
+      }
+      most = Math.max(most, keys);
+    }
+    return most;
+  }
+
   #txn(command: TxnCommand): Applied {
     this.#counters.txns++;
     const view = { revision: this.#store.head, compacted: this.#store.compacted };
@@ -211,11 +298,12 @@ export class Machine {
     if (!this.#leases.exists(command.id)) return refused(new EtcdError("leaseNotFound"));
     const txn = this.#begin();
     this.#leases.revoke(command, txn);
-    this.#counters.deletes += txn.changes.length;
-    return {
-      outcome: { kind: "lease-revoke", revision: this.#store.head },
-      changes: txn.changes,
-    };
+    return this.#revoked(txn);
+  }
+
+  #revoked({ changes }: WriteTxn): Applied {
+    this.#counters.deletes += changes.length;
+    return { outcome: { kind: "lease-revoke", revision: this.#store.head }, changes };
   }
 
   /** K60. The store starts at "-1 compacted", so that compacting to 0 succeeds exactly once. */

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { KeyRange } from "../base/key-range.ts";
 import { nextRevision, type Revision } from "../base/revision.ts";
+import type { Steps } from "../base/steps.ts";
 import { leaseOf, valueOf } from "../mvcc/key-value.ts";
 import { NO_SLOT, type Slot } from "../mvcc/slot.ts";
 import type { MvccStore, WriteTxn } from "../mvcc/store.ts";
@@ -49,6 +50,15 @@ export class StoreWriter {
   deleteRange(command: DeleteRangeCommand): DeleteRangeResult {
     const previous = command.prevKv ? this.#present(command.range) : NO_KEY_VALUES;
     const deleted = this.#txn.delete(command.range);
+    return { kind: "delete-range", revision: this.#visible(), deleted, previous };
+  }
+
+  /** As `deleteRange`, in steps. */
+  *deleteRangeInSteps({ range, prevKv }: DeleteRangeCommand): Steps<DeleteRangeResult> {
+    if (range.kind === "single") return this.deleteRange({ kind: "delete-range", range, prevKv });
+    const previous: KeyValueBytes[] = [];
+    const keep = prevKv ? (keyValue: KeyValueBytes): number => previous.push(keyValue) : undefined;
+    const deleted = yield* this.#txn.deleteInSteps(range, keep);
     return { kind: "delete-range", revision: this.#visible(), deleted, previous };
   }
 

@@ -67,6 +67,11 @@ export class KeyOrder {
     return this.#normal(position >>> LEAF_SHIFT, (position & LEAF_MASK) + 1);
   }
 
+  /** No more keys than these lie from one position to another; about half as many or more. */
+  span(from: number, to: number): number {
+    return Math.max(0, to - from);
+  }
+
   /** The key must not be there yet. */
   insert(key: Uint8Array, id: KeyId): void {
     if (this.#leafCount === 0) this.#openLeaf(0);

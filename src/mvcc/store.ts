@@ -206,6 +206,15 @@ export class MvccStore {
     return count;
   }
 
+  /** A number of keys that the range does not exceed, deleted ones included, without a walk. */
+  countAtMost(range: KeyRange): number {
+    if (range.kind === "single") return 1;
+    if (range.kind === "empty") return 0;
+    const { order } = this.#keys;
+    const end = range.kind === "from" ? order.end : order.seek(range.end);
+    return order.span(order.seek(range.start), end);
+  }
+
   /** The KeyValue in wire form: never overwritten, may be kept. May read the disk. */
   keyValue(slot: Slot): Uint8Array {
     return this.#log.read(this.#versions.location(slot));
@@ -288,6 +297,11 @@ export class MvccStore {
     assert(!this.#writing, "one txn writes at a time");
     this.#writing = true;
     return new WriteTxn(this.#parts, this.#head, options, this.#onTxnEnd);
+  }
+
+  /** Whether a write txn is open. */
+  get isWriting(): boolean {
+    return this.#writing;
   }
 
   // State beside the keys

@@ -1,8 +1,10 @@
 import { assert } from "../base/assert.ts";
 import type { KeyRange } from "../base/key-range.ts";
 import { nextRevision, type Revision } from "../base/revision.ts";
+import type { Steps } from "../base/steps.ts";
 import { RecordKind } from "../storage/record.ts";
 import type { Change, DeleteReason } from "./change.ts";
+import type { KeyOrder } from "./key-order.ts";
 import { NO_KEY, type KeyId } from "./key-table.ts";
 import {
   deletedKeyValue,
@@ -21,6 +23,9 @@ export interface TxnOptions {
   /** Whether changes carry the KeyValue before them. Without, a put reads no older record. */
   readonly capturePrevious: boolean;
 }
+
+/** Keys that one step of a large delete looks at: about a tenth of a millisecond of work. */
+const KEYS_PER_STEP = 64;
 
 /**
  * The changes of one revision. Each is appended to the log and stands in the index at once; readers
@@ -113,20 +118,41 @@ export class WriteTxn {
     assert(!this.#ended, "nothing is written after a txn's end");
     const before = this.#changes.length;
     const { keys } = this.#parts;
-    switch (range.kind) {
-      case "single": {
-        const id = keys.find(range.key);
-        if (id !== NO_KEY) this.#deleteKey(id, reason);
-        break;
+    if (range.kind === "single") {
+      const id = keys.find(range.key);
+      if (id !== NO_KEY) this.#deleteKey(id, reason);
+    } else if (range.kind !== "empty") {
+      const { order } = keys;
+      const end = endOf(range, order);
+      for (let at = order.seek(range.start); at < end; at = order.next(at)) {
+        this.#deleteKey(order.idAt(at), reason);
       }
-      case "range":
-        this.#deleteBetween(keys.order.seek(range.start), keys.order.seek(range.end), reason);
-        break;
-      case "from":
-        this.#deleteBetween(keys.order.seek(range.start), keys.order.end, reason);
-        break;
-      case "empty":
-        break;
+    }
+    return this.#changes.length - before;
+  }
+
+  /**
+   * As `delete`, of a range that is not a single key, in steps: readers may come between them, and
+   * see nothing of it. `visit` is given each KeyValue that goes, in wire form.
+   */
+  *deleteInSteps(range: KeyRange, visit?: (keyValue: Uint8Array) => void): Steps<number> {
+    assert(!this.#ended, "nothing is written after a txn's end");
+    if (range.kind === "single" || range.kind === "empty") return this.delete(range);
+    const before = this.#changes.length;
+    const { keys, log, versions } = this.#parts;
+    const { order, table } = keys;
+    const end = endOf(range, order);
+    let left = KEYS_PER_STEP;
+    // Positions hold meanwhile: no key comes or goes while a txn is open.
+    for (let at = order.seek(range.start); at < end; at = order.next(at)) {
+      const id = order.idAt(at);
+      const head = table.head(id);
+      if (visit !== undefined && !versions.isTombstone(head))
+        visit(log.read(versions.location(head)));
+      this.#deleteKey(id, "request");
+      if (--left > 0) continue;
+      left = KEYS_PER_STEP;
+      yield;
     }
     return this.#changes.length - before;
   }
@@ -137,14 +163,6 @@ export class WriteTxn {
     this.#ended = true;
     this.#onEnd(this);
     return this.visibleRevision;
-  }
-
-  /** Tombstones leave the keys in order, so positions hold while walking. */
-  #deleteBetween(start: number, end: number, reason: DeleteReason): void {
-    const { order } = this.#parts.keys;
-    for (let position = start; position < end; position = order.next(position)) {
-      this.#deleteKey(order.idAt(position), reason);
-    }
   }
 
   #deleteKey(id: KeyId, reason: DeleteReason): void {
@@ -180,4 +198,12 @@ export class WriteTxn {
     if (slot === NO_SLOT || versions.isTombstone(slot)) return undefined;
     return log.read(versions.location(slot));
   }
+}
+
+/** The position behind the range's last key. Tombstones leave the keys in order, so it holds. */
+function endOf(
+  range: { readonly kind: "from" } | { readonly kind: "range"; readonly end: Uint8Array },
+  order: KeyOrder,
+): number {
+  return range.kind === "from" ? order.end : order.seek(range.end);
 }

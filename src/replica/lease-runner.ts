@@ -239,11 +239,16 @@ export class LeaseRunner {
   #expire(timed: Timed): boolean {
     const { id } = timed.lease;
     const command = { kind: "lease-revoke", id, reason: "expiry" } as const;
+    let isTaken = true;
     this.#replica.propose(command, (outcome) => {
-      if (!(outcome instanceof EtcdError)) this.#counters.expired++;
+      if (!(outcome instanceof EtcdError)) {
+        this.#counters.expired++;
+        return;
+      }
+      isTaken = false;
+      // Refused at once, or when its turn came behind others.
+      if (this.#timed.get(id) === timed) this.#enqueue(timed);
     });
-    if (!this.#timed.has(id)) return true;
-    this.#enqueue(timed);
-    return false;
+    return isTaken;
   }
 }

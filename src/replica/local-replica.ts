@@ -14,10 +14,10 @@ import type {
   ResultOf,
   TxnResult,
 } from "../machine/result.ts";
-import type { Change } from "../mvcc/change.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import { isDiskFull } from "../storage/disk.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import type { RevisionEvents } from "../watch/event-log.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import { CompactionRunner } from "./compaction-runner.ts";
 import { FullDisk } from "./full-disk.ts";
@@ -25,6 +25,7 @@ import { HashRunner } from "./hash-runner.ts";
 import type { BackgroundWork, HashKvResult, ReadView, Replica, ReplicaStatus } from "./replica.ts";
 import type { SnapshotMember } from "./etcd-buckets.ts";
 import { type Snapshot, SnapshotRunner } from "./snapshot-runner.ts";
+import { type Done, type LargeWrite, WriteLine } from "./write-line.ts";
 
 /** What a replica is given from outside, and whom it tells. */
 export interface ReplicaSurroundings {
@@ -52,14 +53,12 @@ export interface LocalReplicaOptions extends ReplicaSurroundings {
 /** A rewrite that found no room is tried once more when the reserve has been given up. */
 const REWRITE_RETRY_MS = 1000;
 
-type Done = (outcome: Outcome<CommandResult>) => void;
-
 /** What was applied since the last commit was started, and becomes durable with the next one. */
 interface Group {
   readonly outcomes: Outcome<CommandResult>[];
   readonly dones: Done[];
-  /** The changes, one array a revision. */
-  readonly revisions: (readonly Change[])[];
+  /** The changes, revision by revision. */
+  readonly revisions: RevisionEvents[];
   /** Physical compactions: answered when the removal is through as well. */
   readonly physical: Done[];
   /** What else waits for the group to be durable. */
@@ -87,7 +86,10 @@ export class LocalReplica implements Replica {
   readonly #hashes: HashRunner;
   readonly #snapshots: SnapshotRunner;
   readonly #fullDisk: FullDisk;
+  readonly #line: WriteLine;
   #group: Group = newGroup();
+  /** The group that is on its way to the disk. */
+  #inFlight: Group | undefined;
   #view: ReadView;
   #alarms: readonly Alarm[];
   #members: readonly MemberRecord[];
@@ -123,7 +125,9 @@ export class LocalReplica implements Replica {
       clock: options.clock,
       worked: (work, ms) => this.#worked(work, ms),
       mayRemove: () =>
-        this.#store.compacted === this.#view.compacted && !this.#snapshots.holdsRemoval,
+        this.#store.compacted === this.#view.compacted &&
+        !this.#snapshots.holdsRemoval &&
+        !this.#line.isHalfWay,
       removed: () => this.#removed(),
       rewriteFailed: (error) => {
         options.rewriteFailed(error);
@@ -134,6 +138,15 @@ export class LocalReplica implements Replica {
       log: options.log,
       timers: options.timers,
       raise: () => this.#raiseNoSpace(),
+    });
+    this.#line = new WriteLine({
+      machine: options.machine,
+      timers: options.timers,
+      clock: options.clock,
+      apply: (command, done) => this.#apply(command, done),
+      // What came before is not to wait for a large write; a full disk makes it wait anyway.
+      mayBegin: () => this.#isGroupEmpty || this.#log.isStalled,
+      applied: (write) => this.#appliedLarge(write),
     });
     // The removal of a compaction is done once more after a restart.
     this.#compaction.start();
@@ -157,37 +170,33 @@ export class LocalReplica implements Replica {
 
   propose<C extends Command>(command: C, done: (outcome: Outcome<ResultOf<C>>) => void): void {
     if (this.#stopped) return;
-    if (this.#log.uncommittedBytes >= UNCOMMITTED_BYTES_MAX) {
+    if (this.#log.uncommittedBytes + this.#line.bytes >= UNCOMMITTED_BYTES_MAX) {
       // Nothing is applied, so this answer depends on nothing that is on its way to the disk.
       done(new EtcdError("tooManyRequests"));
       return;
     }
-    const { outcome, changes } = this.#machine.apply(command);
     // The machine answers each command with the result of its kind.
     const answer = done as Done;
-    const group = this.#group;
-    if (changes.length > 0) group.revisions.push(changes);
-    if (command.kind === "compact" && command.physical && !(outcome instanceof EtcdError)) {
-      group.physical.push(answer);
-    } else if (this.#committing || group.dones.length > 0 || this.#log.hasUncommitted) {
-      group.outcomes.push(outcome);
-      group.dones.push(answer);
-    } else {
-      // Nothing that this answer depends on is still on its way to the disk.
-      answer(outcome);
-      return;
-    }
-    this.#scheduleCommit();
+    if (this.#line.isBusy || this.#machine.isLarge(command)) this.#line.join(command, answer);
+    else this.#apply(command, answer);
   }
 
   settled(done: () => void): void {
     const group = this.#group;
-    if (this.#committing || group.dones.length > 0 || this.#log.hasUncommitted) {
+    if (this.#store.isWriting && group.dones.length === 0) {
+      // All that has been applied whole was sealed before the large write began.
+      if (this.#inFlight === undefined) done();
+      else this.#inFlight.waiting.push(done);
+    } else if (this.#committing || !this.#isGroupEmpty) {
       group.waiting.push(done);
       this.#scheduleCommit();
     } else {
       done();
     }
+  }
+
+  whenWhole(run: () => void): void {
+    this.#line.whenWhole(run);
   }
 
   read(query: RangeQuery): Outcome<RangeResult> {
@@ -234,7 +243,7 @@ export class LocalReplica implements Replica {
       versionsRemoved: this.#store.usage.versionsRemoved,
       isDefragmenting: this.#compaction.isDefragmenting,
       appliedIndex: this.#view.revision,
-      pendingProposals: this.#group.dones.length,
+      pendingProposals: this.#group.dones.length + this.#line.length,
       keys: this.#store.keyCount,
     };
   }
@@ -244,8 +253,41 @@ export class LocalReplica implements Replica {
     this.#stopped = true;
     this.#compaction.stop();
     this.#fullDisk.stop();
+    this.#line.clear();
     this.#whenIdle.push(done);
     this.#scheduleCommit();
+  }
+
+  /** Whether nothing was applied since the last commit was started. */
+  get #isGroupEmpty(): boolean {
+    return this.#group.dones.length === 0 && !this.#log.hasUncommitted;
+  }
+
+  #apply(command: Command, answer: Done): void {
+    const { outcome, changes } = this.#machine.apply(command);
+    const group = this.#group;
+    if (changes.length > 0) group.revisions.push(changes);
+    if (command.kind === "compact" && command.physical && !(outcome instanceof EtcdError)) {
+      group.physical.push(answer);
+    } else if (this.#committing || !this.#isGroupEmpty) {
+      group.outcomes.push(outcome);
+      group.dones.push(answer);
+    } else {
+      // Nothing that this answer depends on is still on its way to the disk.
+      answer(outcome);
+      return;
+    }
+    this.#scheduleCommit();
+  }
+
+  #appliedLarge({ done, outcome, events }: LargeWrite): void {
+    const group = this.#group;
+    if (events !== undefined) group.revisions.push(events);
+    group.outcomes.push(outcome);
+    group.dones.push(done);
+    this.#scheduleCommit();
+    // A removal may have waited for it.
+    if (this.#store.isCompacting) this.#compaction.start();
   }
 
   #scheduleCommit(): void {
@@ -259,6 +301,8 @@ export class LocalReplica implements Replica {
 
   #commit(): void {
     assert(!this.#committing, "one group is on its way to the disk at a time");
+    // The half of a large write must not become durable; its end starts the commit.
+    if (this.#line.isHalfWay) return;
     const group = this.#group;
     const isAwaited = group.dones.length > 0 || group.physical.length > 0;
     const isEmpty = !isAwaited && group.waiting.length === 0 && !this.#log.hasUncommitted;
@@ -270,6 +314,7 @@ export class LocalReplica implements Replica {
     const { stateWrites } = this.#store;
     const { alarms, members } = this.#machine;
     this.#group = newGroup();
+    this.#inFlight = group;
     this.#committing = true;
     const startMs = this.#clock.monotonicMs();
     this.#log.commit((error) => {
@@ -279,6 +324,7 @@ export class LocalReplica implements Replica {
         return;
       }
       this.#committing = false;
+      this.#inFlight = undefined;
       this.#committed(this.#clock.monotonicMs() - startMs);
       this.#store.stateDurable(stateWrites);
       this.#alarms = alarms;
@@ -286,6 +332,7 @@ export class LocalReplica implements Replica {
       this.#release(group, view);
       this.#scheduleCommit();
     });
+    this.#line.resume();
   }
 
   /** The group is durable: readers see it, watchers are told, answers leave. In this order. */

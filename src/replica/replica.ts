@@ -61,6 +61,12 @@ export interface Replica {
    */
   settled(done: () => void): void;
 
+  /**
+   * Calls `run` when no large write is half-way, at once if none is: for what is read of the keys
+   * of leases, which such a write takes away bit by bit.
+   */
+  whenWhole(run: () => void): void;
+
   /** Reads at the durable revision or below it. */
   read(query: RangeQuery): Outcome<RangeResult>;
 

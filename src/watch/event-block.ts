@@ -59,8 +59,10 @@ export class EventBlock {
   #previous: Uint8Array | null = null;
   #previousUsed = 0;
 
-  constructor(capacityBytes: number) {
+  /** @param previousBytes Room for previous KeyValues from the start; more is made when needed. */
+  constructor(capacityBytes: number, previousBytes: number = 0) {
     this.#slab = new Uint8Array(capacityBytes);
+    if (previousBytes > 0) this.#previous = new Uint8Array(previousBytes);
   }
 
   get count(): number {

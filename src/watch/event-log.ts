@@ -1,7 +1,13 @@
 import { assert } from "../base/assert.ts";
 import type { Revision } from "../base/revision.ts";
+import type { Steps } from "../base/steps.ts";
 import { EventBlock, type EventSource } from "./event-block.ts";
 
+/** All events of one revision; of a large one a block that `blockInSteps` has made of them. */
+export type RevisionEvents = readonly EventSource[] | EventBlock;
+
+/** Events that one step measures or encodes. */
+const EVENTS_PER_STEP = 256;
 /** Events of one block; a block of this size keeps index and slab in proportion. */
 const BLOCK_BYTES = 1024 * 1024;
 
@@ -65,7 +71,11 @@ export class EventLog {
   }
 
   /** Adds all events of one revision, in order. */
-  append(events: readonly EventSource[]): void {
+  append(events: RevisionEvents): void {
+    if (events instanceof EventBlock) {
+      this.#adopt(events);
+      return;
+    }
     let size = 0;
     for (const event of events) size += EventBlock.encodedSize(event);
     this.#appendedBytes += size;
@@ -89,6 +99,14 @@ export class EventLog {
     return low;
   }
 
+  #adopt(block: EventBlock): void {
+    this.#appendedBytes += block.start(block.count);
+    this.#appendedRevisions++;
+    this.#blocks.push(block);
+    this.#bytes += block.bytes;
+    this.#evict();
+  }
+
   #blockWithRoom(size: number): EventBlock {
     const last = this.#blocks.at(-1);
     if (last?.hasRoomFor(size)) return last;
@@ -107,4 +125,22 @@ export class EventLog {
       this.#completeFrom = next.firstRevision;
     }
   }
+}
+
+/** Encodes the events of one revision, at least one, into a block of their own. */
+export function* blockInSteps(events: readonly EventSource[]): Steps<EventBlock> {
+  let size = 0;
+  let previous = 0;
+  for (let i = 0; i < events.length; i++) {
+    const event = events[i] as EventSource;
+    size += EventBlock.encodedSize(event);
+    previous += event.previous?.length ?? 0;
+    if (i % EVENTS_PER_STEP === 0) yield;
+  }
+  const block = new EventBlock(size, previous);
+  for (let i = 0; i < events.length; i++) {
+    block.append(events[i] as EventSource);
+    if (i % EVENTS_PER_STEP === 0) yield;
+  }
+  return block;
 }

@@ -8,8 +8,8 @@ import { type Audience, leaveSeat, takeSeat, watcherAt } from "./audience.ts";
 import { ClassIndex } from "./class-index.ts";
 import { CommitTimes } from "./commit-times.ts";
 import { Distributor } from "./distributor.ts";
-import type { EventSource } from "./event-block.ts";
-import { EventLog } from "./event-log.ts";
+import { EventBlock } from "./event-block.ts";
+import { EventLog, type RevisionEvents } from "./event-log.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { History } from "./history.ts";
 import { HistoryCache } from "./history-cache.ts";
@@ -225,15 +225,15 @@ export class WatchHub implements SweepHost, ListerHost {
   }
 
   /**
-   * Takes a group of durable changes, one array a revision, to all who are level with the head.
+   * Takes a group of durable changes, revision by revision, to all who are level with the head.
    * Afterwards the head is the last of these revisions.
    */
-  commit(revisions: readonly (readonly EventSource[])[]): void {
-    const last = revisions.at(-1)?.[0];
-    if (last === undefined) return;
+  commit(revisions: readonly RevisionEvents[]): void {
+    if (revisions.length === 0) return;
     const first = nextRevision(this.#headRevision);
     for (const events of revisions) {
-      assert(events[0]?.revision === nextRevision(this.#headRevision), "no revision is left out");
+      const revision = events instanceof EventBlock ? events.firstRevision : events[0]?.revision;
+      assert(revision === nextRevision(this.#headRevision), "no revision is left out");
       this.log.append(events);
       this.#headRevision = nextRevision(this.#headRevision);
     }

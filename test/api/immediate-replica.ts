@@ -57,6 +57,10 @@ export class ImmediateReplica implements Replica {
     else done();
   }
 
+  whenWhole(run: () => void): void {
+    run();
+  }
+
   /** Answers what was held, in order. */
   release(): void {
     for (const answer of this.#held.splice(0)) answer();

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseDeleteRange, parsePut, parseRange, parseTxn } from "../../src/api/parse.ts";
 import { EtcdError } from "../../src/base/errors.ts";
-import type { Command, RangeQuery } from "../../src/machine/command.ts";
+import type { Command, RangeQuery, TxnCommand } from "../../src/machine/command.ts";
+import type { Applied } from "../../src/machine/machine.ts";
 import type { CommandResult, OpResult, Outcome } from "../../src/machine/result.ts";
 import type { Change } from "../../src/mvcc/change.ts";
 import { parseKeyValue } from "../../src/mvcc/key-value.ts";
@@ -40,11 +41,73 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: leaseStep },
 );
 
+const EVERYTHING: RangeQuery = {
+  kind: "range",
+  range: { kind: "from", start: new Uint8Array(0) },
+  revision: 0,
+  limit: 0,
+  order: "none",
+  target: "key",
+  serializable: false,
+  keysOnly: false,
+  countOnly: false,
+  withCount: true,
+  minModRevision: 0,
+  maxModRevision: 0,
+  minCreateRevision: 0,
+  maxCreateRevision: 0,
+};
+
+const READING_TXN: TxnCommand = {
+  kind: "txn",
+  compares: [],
+  success: [EVERYTHING],
+  failure: [],
+  readOnly: true,
+};
+
+/** How a machine is given a command. */
+type Apply = (command: Command) => Applied;
+
+interface Tested extends TestMachine {
+  readonly apply: Apply;
+}
+
+function atOnce(): Tested {
+  const tested = newTestMachine();
+  return { ...tested, apply: (command) => tested.machine.apply(command) };
+}
+
+/** Between the steps, readers come: all they see is the state before, and they disturb nothing. */
+function inSteps(): Tested {
+  const tested = newTestMachine();
+  const { machine, store } = tested;
+  const apply: Apply = (command) => {
+    const view = { revision: store.head, compacted: store.compacted };
+    const look = (): unknown => [
+      plain(machine.read(EVERYTHING, view)),
+      plain(machine.readTxn(READING_TXN, view)),
+    ];
+    const before = look();
+    const steps = machine.applyInSteps(command);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      expect(store.head).toBe(view.revision);
+      expect(look()).toEqual(before);
+    }
+  };
+  return { ...tested, apply };
+}
+
 describe("machine", () => {
-  test("answers any requests as the model does, and tells all changes", () => {
+  test.each([
+    ["at once", atOnce],
+    ["in steps", inSteps],
+  ])("answers any requests %s as the model does, and tells all changes", (_, newTested) => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
-        const tested = newTestMachine();
+        const tested = newTested();
         const model = new ModelMachine();
         for (const lease of LEASES) {
           compareStep({ kind: "lease-grant", id: lease, ttlSeconds: 60 }, tested, model);
@@ -55,16 +118,16 @@ describe("machine", () => {
         }
         tested.store.checkInvariants();
       }),
-      { numRuns: 1500 },
+      { numRuns: 1000 },
     );
   });
 });
 
-function compareStep(step: Step, tested: TestMachine, model: ModelMachine): void {
-  const { machine, store } = tested;
+function compareStep(step: Step, tested: Tested, model: ModelMachine): void {
+  const { store } = tested;
   if (step.kind === "compact") {
     const { revision } = step;
-    const { outcome } = machine.apply({ kind: "compact", revision, physical: false });
+    const { outcome } = tested.apply({ kind: "compact", revision, physical: false });
     while (store.compactionStep(3) === "more");
     const expected = model.compact(revision);
     expect(outcome instanceof EtcdError ? outcome.name : outcome.revision).toBe(expected);
@@ -72,7 +135,7 @@ function compareStep(step: Step, tested: TestMachine, model: ModelMachine): void
   }
   const before = model.stateAt(model.head);
   if (step.kind === "lease-grant" || step.kind === "lease-revoke") {
-    const { outcome, changes } = machine.apply(step);
+    const { outcome, changes } = tested.apply(step);
     const refusal = step.kind === "lease-grant" ? model.grant(step.id) : model.revoke(step.id);
     expect(outcome instanceof EtcdError ? outcome.name : undefined).toBe(refusal);
     if (!(outcome instanceof EtcdError)) expect(outcome.revision).toBe(model.head);
@@ -104,7 +167,7 @@ function compareLeases({ leases }: TestMachine, model: ModelMachine): void {
 
 function ask(
   step: Request,
-  { machine, store }: TestMachine,
+  { machine, store, apply }: Tested,
 ): { readonly answer: ModelAnswer | string; readonly changes: readonly Change[] } {
   const command = toCommand(step);
   if (command instanceof EtcdError) return { answer: command.name, changes: [] };
@@ -113,7 +176,7 @@ function ask(
   if (command.kind === "txn" && command.readOnly) {
     return { answer: plain(machine.readTxn(command, view)), changes: [] };
   }
-  const { outcome, changes } = machine.apply(command);
+  const { outcome, changes } = apply(command);
   return { answer: plain(outcome), changes };
 }
 
