@@ -1,36 +1,21 @@
-/**
- * What a watch has to do in every situation that is known to go wrong somewhere, one row each, and
- * the tests that hold it. A place is a file under test/ and the name of a scenario or test in it.
- * Numbers are never reused; what cannot be tested yet is named below with its reason.
- */
-export interface Behaviour {
-  readonly number: number;
-  readonly text: string;
-  /** `file > name`. */
-  readonly places: readonly string[];
-}
+import { type Behaviour, row } from "./behaviour.ts";
+import { LEASED, PERMITTED } from "./lease-and-user-behaviours.ts";
 
 /** Why a number has no test: the feature that it needs is not there. */
-export type Missing = "auth" | "cluster";
+export type Missing = "cluster";
 
 const CATCHING_UP = "watch/scenarios/catching-up.txt";
 const COMPACTION = "watch/scenarios/compaction.txt";
 const CREATE = "watch/scenarios/create.txt";
 const EVENTS = "watch/scenarios/events.txt";
 const FRAGMENTS = "watch/scenarios/fragments.txt";
-const LEASES = "watch/scenarios/leases.txt";
 const PROGRESS = "watch/scenarios/progress.txt";
 const RESTORED = "watch/scenarios/restored.txt";
 const SLOW = "watch/scenarios/slow.txt";
 const STREAMS = "watch/scenarios/streams.txt";
 const HUB = "watch/hub.test.ts";
-const LEASE_WATCH = "e2e/lease-watch.test.ts";
 const SHARING = "watch/sharing.test.ts";
 const WIRE = "conformance/scenarios";
-
-function row(number: number, text: string, ...places: readonly string[]): Behaviour {
-  return { number, text, places };
-}
 
 const COMPACTED: readonly Behaviour[] = [
   row(
@@ -376,40 +361,6 @@ const RANGES: readonly Behaviour[] = [
   ),
 ];
 
-const LEASED: readonly Behaviour[] = [
-  row(
-    49,
-    "a lease that ends deletes its keys in one revision, in key order, a thousand of them as well",
-    "watch/leases.test.ts > a lease that expires deletes its thousand keys in one revision",
-    `${LEASES} > A lease that is taken back takes its keys in one revision`,
-    `${LEASES} > A lease whose time is over goes like one that is taken back`,
-    `${LEASES} > A lease without keys tells nobody of its end`,
-    `${WIRE}/lease.txt > All keys of a lease go in one revision, in ascending order.`,
-  ),
-  row(
-    50,
-    "a lease that ends while the server stands still, starts again or dies: one decision, one delete",
-    `${LEASES} > The process stands still while a lease runs out`,
-    `${LEASES} > The server starts again while a lease runs out`,
-    `${LEASES} > The server dies between the end of a lease and its first byte on the disk`,
-    `${LEASES} > Clients were away when a lease ended`,
-    `${LEASES} > A renewal that comes in time is the decision`,
-    `${LEASES} > A renewal that comes too late waits for the end`,
-    `${LEASES} > A lease that ends twice in one turn ends once`,
-    "watch/leases.test.ts > every watcher is told of the end of a lease once",
-    `${LEASE_WATCH} > a renewal that waits while the server stands still comes before any end`,
-    `${LEASE_WATCH} > a lease that runs out while the server is dead ends once, behind the next start`,
-  ),
-  row(
-    51,
-    "a key that moved to another lease outlives its first one",
-    `${LEASES} > A key that moved to another lease outlives its first one`,
-    `${LEASES} > A key that comes back to its first lease goes with it`,
-    `${LEASES} > A put that moves a key in the turn in which its lease ends`,
-    "watch/leases.test.ts > every watcher is told of the end of a lease once",
-  ),
-];
-
 const LIMITS: readonly Behaviour[] = [
   row(
     61,
@@ -462,6 +413,11 @@ const LIMITS: readonly Behaviour[] = [
   ),
 ];
 
+/**
+ * What a watch has to do in every situation that is known to go wrong somewhere, one row each, and
+ * the tests that hold it. Numbers are never reused; what cannot be tested yet is named below with
+ * its reason.
+ */
 export const BEHAVIOURS: readonly Behaviour[] = [
   ...COMPACTED,
   ...BATCHES,
@@ -471,6 +427,7 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   ...STARTS,
   ...WRITES,
   ...LEASED,
+  ...PERMITTED,
   ...RANGES,
   ...LIMITS,
 ];
@@ -486,25 +443,10 @@ export interface MissingBehaviour {
 
 /** The numbers that have no test, and the feature that each of them needs. */
 export const MISSING: Readonly<Record<number, MissingBehaviour>> = {
-  48: {
-    text: "the value before of a key whose permission was taken away meanwhile",
-    needs: "auth",
-    isRest: false,
-  },
   50: {
     text: "a lease that ends during a partition: one decision, one delete on every replica",
     needs: "cluster",
     isRest: true,
-  },
-  59: {
-    text: "a token that expires, a user or permission that goes while watching",
-    needs: "auth",
-    isRest: false,
-  },
-  60: {
-    text: "authentication that is switched on under an anonymous watch",
-    needs: "auth",
-    isRest: false,
   },
   65: {
     text: "a replicated log that repeats or skips entries: told once, or stopped",

@@ -8,7 +8,7 @@ import { MemoryLog } from "../mvcc/memory-log.ts";
 import { ModelClient } from "./model-client.ts";
 import { latin1 } from "./model-store.ts";
 
-/** A store and the watchers over it, without the commands between them: none expires a key yet. */
+/** A store and the watchers over it, without the commands between them. */
 class Desk {
   readonly hub: WatchHub;
   readonly store: MvccStore;

@@ -284,7 +284,7 @@ describe("who watches is judged again (D14)", () => {
   });
 
   const reader = { name: "reader" };
-  test.each<readonly [string, readonly (readonly [string, Message])[]]>([
+  const ways: readonly (readonly [string, readonly (readonly [string, Message])[]])[] = [
     ["the user is deleted (A6)", [["UserDelete", { name: "ann" }]]],
     ["the user loses the role (A9)", [["UserRevokeRole", { name: "ann", role: "reader" }]]],
     ["the role is deleted (A11)", [["RoleDelete", { role: "reader" }]]],
@@ -302,22 +302,26 @@ describe("who watches is judged again (D14)", () => {
         ["UserAdd", { name: "ann", password: "a" }],
       ],
     ],
-  ])("when %s, all watches of the user end, each once, and nobody else's", (_, changes) => {
-    const [ann, again, root] = [world.open("ann"), world.open("ann", 1), world.open("root")];
-    for (const client of [ann, again, root]) {
-      client.watch("k");
-      client.watch("other");
-    }
-    world.puts("k", 1);
-    for (const client of [ann, again, root]) client.read();
-    for (const [method, request] of changes) world.change(method, request);
-    world.puts("k", 1);
-    const ends = [`0 canceled: ${DENIED}`, `1 canceled: ${DENIED}`];
-    expect([ann.read(), again.read()]).toEqual([ends, ends]);
-    expect(root.read()).toEqual(["0: k=1 was 1"]);
-    world.opened.hub.checkInvariants();
-    expect(world.opened.hub.watcherCount).toBe(2);
-  });
+  ];
+  test.each(ways)(
+    "when %s, all watches of the user end, each once, and nobody else's",
+    (_, changes) => {
+      const [ann, again, root] = [world.open("ann"), world.open("ann", 1), world.open("root")];
+      for (const client of [ann, again, root]) {
+        client.watch("k");
+        client.watch("other");
+      }
+      world.puts("k", 1);
+      for (const client of [ann, again, root]) client.read();
+      for (const [method, request] of changes) world.change(method, request);
+      world.puts("k", 1);
+      const ends = [`0 canceled: ${DENIED}`, `1 canceled: ${DENIED}`];
+      expect([ann.read(), again.read()]).toEqual([ends, ends]);
+      expect(root.read()).toEqual(["0: k=1 was 1"]);
+      world.opened.hub.checkInvariants();
+      expect(world.opened.hub.watcherCount).toBe(2);
+    },
+  );
 
   test("a user of the same name that comes in the same commit inherits no watch (A5, A6)", () => {
     const ann = world.open("ann");
