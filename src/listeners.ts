@@ -1,10 +1,12 @@
 import { lstatSync, unlinkSync } from "node:fs";
+import { getHeapStatistics } from "node:v8";
 import type { HttpFront, HttpHandler, MethodTable } from "./api/call.ts";
 import { REQUEST_OVERHEAD_BYTES } from "./base/limits.ts";
 import type { DeliveryLatency } from "./delivery-latency.ts";
 import type { ListenUrl } from "./listen-url.ts";
 import { realClock, realTimers } from "./outside.ts";
 import type { ServerOptions } from "./server-options.ts";
+import { WAITING_SHARE_OF_HEAP } from "./transport/http2/limits.ts";
 import { Listener } from "./transport/listener.ts";
 import type { TlsAcceptor } from "./transport/tls/tls-acceptor.ts";
 
@@ -77,6 +79,7 @@ function newListener(group: readonly ListenUrl[], served: Served): Listener {
     front,
     maxMessageBytes: options.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
     maxConcurrentStreams: options.maxConcurrentStreams,
+    waitingBytesMax: getHeapStatistics().heap_size_limit * WAITING_SHARE_OF_HEAP,
     keepaliveMinTimeMs: options.keepaliveMinTimeMs,
     keepaliveIntervalMs: options.keepaliveIntervalMs,
     keepaliveTimeoutMs: options.keepaliveTimeoutMs,

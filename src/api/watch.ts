@@ -27,7 +27,7 @@ export interface WatchOptions {
   readonly guard: WatchGuard;
 }
 
-/** Watchers of a stream that ends which leave in one turn of the event loop: about a millisecond. */
+/** Watchers of a stream that ends which leave in one turn: about a millisecond. */
 const WATCHERS_LEAVING_PER_TURN = 2_000;
 
 /** A call that was over before it had begun. */

@@ -15,6 +15,7 @@ import { ChunkPool } from "./http2/output.ts";
 import { Http1Server } from "./http1.ts";
 import { NOT_SECURE, type Security } from "./http2/stream.ts";
 import { InputTurns } from "./input-turns.ts";
+import { WaitingBytes } from "./http2/waiting-bytes.ts";
 import { ServedMethods } from "./method-table.ts";
 import { type SecureSocket, TLS_FIRST_BYTE, type TlsAcceptor } from "./tls/tls-acceptor.ts";
 
@@ -28,6 +29,8 @@ export interface ListenerOptions {
   readonly maxMessageBytes: number;
   /** Streams that one connection may have open (T2). */
   readonly maxConcurrentStreams: number;
+  /** What may wait for all clients together, bytes (`WAITING_SHARE_OF_HEAP`); any when absent. */
+  readonly waitingBytesMax?: number;
   /** How far apart a client's pings must be (T3). */
   readonly keepaliveMinTimeMs: number;
   /** Silence after which a client is pinged; etcd's default when absent: 2 h (T3). */
@@ -82,6 +85,7 @@ export class Listener {
   /** Sockets that have not said enough to be told apart. */
   readonly #unknown: Set<Socket> = new Set();
   readonly #inputTurns: InputTurns;
+  readonly #waiting: WaitingBytes;
   #dirty: Flushable[] = [];
   #isTurnEndAwaited = false;
   #drained: Promise<void> | undefined;
@@ -96,6 +100,7 @@ export class Listener {
     const callContext = { messageBytesMax: maxMessageBytes, deadlines };
     const answers = { handler: options.http, front: options.front };
     const dispatcher = new Dispatcher(methods, answers, callContext);
+    this.#waiting = new WaitingBytes(options.waitingBytesMax);
     this.#inputTurns = new InputTurns(clock, () => this.#awaitTurnEnd());
     this.#http1 = new Http1Server({
       ...answers,
@@ -109,7 +114,7 @@ export class Listener {
       inputTurns: this.#inputTurns,
       deliveryTimes: options.deliveryTimes ?? NOTHING_FRESH,
       deadlines,
-      pool: new ChunkPool(),
+      pool: new ChunkPool(this.#waiting),
       counters: this.counters,
       maxConcurrentStreams: options.maxConcurrentStreams,
       keepaliveMinTimeMs: options.keepaliveMinTimeMs,
@@ -119,6 +124,11 @@ export class Listener {
       open: (host, stream) => dispatcher.open(host, stream),
       flushAtEndOfTurn: (connection) => this.#flushAtEndOfTurn(connection),
     };
+  }
+
+  /** What waits for all clients, bytes. */
+  get waitingBytes(): number {
+    return this.#waiting.bytes;
   }
 
   /**

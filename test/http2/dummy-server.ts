@@ -17,6 +17,7 @@ export interface DummyOptions {
   readonly maxConcurrentStreams?: number;
   readonly maxMessageBytes?: number;
   readonly keepaliveMinTimeMs?: number;
+  readonly waitingBytesMax?: number;
   readonly keepaliveIntervalMs?: number;
   readonly keepaliveTimeoutMs?: number;
   readonly tls?: TlsAcceptor;
@@ -79,6 +80,7 @@ export class DummyServer {
       maxMessageBytes: options.maxMessageBytes ?? 2 * 1024 * 1024,
       maxConcurrentStreams: options.maxConcurrentStreams ?? 20_000,
       keepaliveMinTimeMs: options.keepaliveMinTimeMs ?? 5000,
+      ...(options.waitingBytesMax !== undefined && { waitingBytesMax: options.waitingBytesMax }),
       ...(options.keepaliveIntervalMs !== undefined && {
         keepaliveIntervalMs: options.keepaliveIntervalMs,
       }),

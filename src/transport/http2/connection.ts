@@ -8,7 +8,6 @@ import { ConnectionError, ErrorCode, Flag, FrameType, readUint32, Setting } from
 import { Input, type InputOwner } from "./input.ts";
 import { Keepalive } from "./keepalive.ts";
 import {
-  ANSWERS_QUEUE_BYTES_MAX,
   CLOSE_LINGER_MS,
   CONNECTION_HELD_REQUEST_BYTES_MAX,
   CONNECTION_RECEIVE_WINDOW_BYTES,
@@ -105,7 +104,7 @@ export class Connection implements InputOwner, RequestHost, SenderEvents, Flusha
   }
 
   get isCongested(): boolean {
-    return this.sender.answerBytes > ANSWERS_QUEUE_BYTES_MAX;
+    return this.sender.isCongested;
   }
 
   /** Announces the end: open streams go on, new ones are refused; closes when none is left. */
@@ -440,6 +439,7 @@ export class Connection implements InputOwner, RequestHost, SenderEvents, Flusha
 
   #onClose(): void {
     this.#phase = "closed";
+    this.#output.close();
     this.#input.close();
     this.#abortAll();
     this.#requests.close();

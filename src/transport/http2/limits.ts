@@ -84,6 +84,14 @@ export const STREAMS_QUEUE_BYTES_HARD_MAX: number = 64 * MiB;
  * close.
  */
 export const OUTPUT_BACKLOG_BYTES_MAX: number = 8 * MiB;
+/**
+ * What may wait for all clients of a listener together, as a share of the heap that V8 allows.
+ * Beyond: `TIGHT_BYTES_MAX` takes the place of the larger bounds of a connection, and a streaming
+ * call gets only what can leave at once, until enough has been read.
+ */
+export const WAITING_SHARE_OF_HEAP = 0.25;
+/** Bytes at the socket, and of answers, that one connection may have waiting in tight times. */
+export const TIGHT_BYTES_MAX: number = 64 * KiB;
 /** What one stream may send before the next that waits has its turn. */
 export const STREAM_QUANTUM_BYTES: number = 16 * KiB;
 /** Bodies at least this long go out by reference (writev), shorter ones are copied. */

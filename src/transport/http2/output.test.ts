@@ -7,8 +7,10 @@ import {
   REFERENCED_BUFFERS_MAX,
   SOCKET_BACKLOG_BYTES_MAX,
   SOCKET_STALLED_BYTES_MAX,
+  TIGHT_BYTES_MAX,
 } from "./limits.ts";
 import { type ByteSink, ChunkPool, Output } from "./output.ts";
+import { WaitingBytes } from "./waiting-bytes.ts";
 
 /** A socket that takes what it is told to, when it is told to. */
 class Sink implements ByteSink {
@@ -238,5 +240,25 @@ describe("Output", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  test("what waits at the sockets of all connections is on one account, until it is gone", () => {
+    const pool = new ChunkPool(new WaitingBytes(3 * TIGHT_BYTES_MAX));
+    const sinks = [new Sink(), new Sink(), new Sink()];
+    const outputs = sinks.map((sink) => new Output(sink, pool, () => undefined));
+    for (const output of outputs) output.body(Buffer.alloc(TIGHT_BYTES_MAX), 0, TIGHT_BYTES_MAX);
+    expect(pool.waiting.bytes).toBe(0);
+    for (const output of outputs) output.flush();
+    expect([pool.waiting.bytes, pool.waiting.isTooMany]).toEqual([3 * TIGHT_BYTES_MAX, false]);
+    const [first, second] = outputs;
+    expect(first?.isFull).toBe(false);
+    second?.body(Buffer.alloc(100), 0, 100);
+    second?.flush();
+    expect([pool.waiting.isTooMany, first?.isFull]).toEqual([true, true]);
+    outputs[2]?.close();
+    expect([pool.waiting.bytes, first?.isFull]).toEqual([2 * TIGHT_BYTES_MAX + 100, false]);
+    // Twice, for what came while the first write was under way, and once too often after the close.
+    for (let i = 0; i < 2; i++) for (const sink of sinks) sink.finishWrites();
+    expect(pool.waiting.bytes).toBe(0);
   });
 });

@@ -10,7 +10,9 @@ import {
   REFERENCED_BUFFERS_MAX,
   SOCKET_BACKLOG_BYTES_MAX,
   SOCKET_STALLED_BYTES_MAX,
+  TIGHT_BYTES_MAX,
 } from "./limits.ts";
+import { WaitingBytes } from "./waiting-bytes.ts";
 
 /** Where the bytes go: a socket, or a test. */
 export interface ByteSink {
@@ -26,9 +28,14 @@ const LOOP_COPY_BYTES_MAX = 32;
 /** Stands for having no chunk: an idle connection holds none. */
 const NO_CHUNK: Buffer = Buffer.alloc(0);
 
-/** Free pieces of output buffer, shared by all connections of a listener. */
+/** Free pieces of output buffer, shared by all connections of a listener, and their account. */
 export class ChunkPool {
+  readonly waiting: WaitingBytes;
   readonly #free: Buffer[] = [];
+
+  constructor(waiting: WaitingBytes = new WaitingBytes()) {
+    this.waiting = waiting;
+  }
 
   take(): Buffer {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_CHUNK_BYTES);
@@ -49,6 +56,7 @@ export class ChunkPool {
  * instead of starting a frame of its own.
  */
 export class Output {
+  readonly waiting: WaitingBytes;
   /** The largest DATA frame that is made. */
   frameBytesMax: number = FRAME_BYTES_MAX;
   readonly trace: FreshTrace;
@@ -69,6 +77,9 @@ export class Output {
   /** Writes that were done with at once, and whose callbacks are still to come. */
   #writtenAtOnce = 0;
   #flushWhenWritten = false;
+  /** What the account of all connections has of this one. */
+  #accounted = 0;
+  #isClosed = false;
   /** The buffer referred to last, and how often that changed since the last flush. */
   #referenced: ArrayBufferLike | undefined;
   #referencedBuffers = 0;
@@ -93,11 +104,13 @@ export class Output {
     this.trace = trace;
     this.#sink = sink;
     this.#pool = pool;
+    this.waiting = pool.waiting;
     this.#onWritten = onWritten;
     this.#written = (error) => {
       if (error !== undefined && error !== null) return;
       if (this.#writtenAtOnce > 0) this.#writtenAtOnce--;
       else this.#release();
+      this.#account();
       this.#onWritten();
     };
   }
@@ -118,10 +131,8 @@ export class Output {
    */
   get isFull(): boolean {
     const backlog = this.#pendingBytes + this.#inFlightBytes;
-    return (
-      backlog >= SOCKET_STALLED_BYTES_MAX &&
-      (this.#isWriting || backlog >= SOCKET_BACKLOG_BYTES_MAX)
-    );
+    const stalled = this.waiting.isTooMany ? TIGHT_BYTES_MAX : SOCKET_STALLED_BYTES_MAX;
+    return backlog >= stalled && (this.#isWriting || backlog >= SOCKET_BACKLOG_BYTES_MAX);
   }
 
   /** DATA frames begun so far. */
@@ -247,10 +258,26 @@ export class Output {
   /** Hands all that was written to the socket, now or when the write under way is done. */
   flush(): void {
     if (this.#pendingBytes === 0) return;
-    if (this.#isWriting) {
-      this.#flushWhenWritten = true;
-      return;
-    }
+    if (this.#isWriting) this.#flushWhenWritten = true;
+    else this.#flushNow();
+    this.#account();
+  }
+
+  /** The socket is gone, and what waited for it with it. */
+  close(): void {
+    this.#isClosed = true;
+    this.waiting.bytes -= this.#accounted;
+    this.#accounted = 0;
+  }
+
+  /** Brings the account of all connections up to what waits here now. */
+  #account(): void {
+    const backlog = this.#isClosed ? 0 : this.#pendingBytes + this.#inFlightBytes;
+    this.waiting.bytes += backlog - this.#accounted;
+    this.#accounted = backlog;
+  }
+
+  #flushNow(): void {
     this.#dataStreamId = 0;
     this.#cutPiece();
     const pieces = this.#pieces;

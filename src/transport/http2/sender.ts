@@ -2,6 +2,7 @@ import { copyBytes } from "../../base/bytes.ts";
 import { ConnectionError, ErrorCode, Flag, FRAME_HEADER_BYTES, FrameType } from "./frames.ts";
 import { writeUint32 } from "./frames.ts";
 import {
+  ANSWERS_QUEUE_BYTES_MAX,
   FLUSH_BYTES,
   FRAME_BYTES_MAX,
   MESSAGE_PREFIX_BYTES,
@@ -11,6 +12,7 @@ import {
   STREAM_QUEUE_BYTES_MAX,
   STREAMS_QUEUE_BYTES_HARD_MAX,
   STREAMS_QUEUE_BYTES_MAX,
+  TIGHT_BYTES_MAX,
   WINDOW_BYTES_INITIAL,
   WINDOW_BYTES_MAX,
 } from "./limits.ts";
@@ -80,6 +82,12 @@ export class Sender {
   /** Bytes of answers that wait for this client, in queues and at the socket. */
   get answerBytes(): number {
     return this.#answerBytes + this.#output.backlogBytes;
+  }
+
+  /** So many answers wait for this client that it gets no more. */
+  get isCongested(): boolean {
+    const isTight = this.#output.waiting.isTooMany;
+    return this.answerBytes > (isTight ? TIGHT_BYTES_MAX : ANSWERS_QUEUE_BYTES_MAX);
   }
 
   /** HEADERS and DATA frames sent so far. */
@@ -199,7 +207,8 @@ export class Sender {
   #hasRoomNow(stream: Stream): boolean {
     const queued = stream.queuedBytes;
     if (queued > STREAM_QUEUE_BYTES_MAX || this.#output.isFull) return false;
-    if (this.#streamBytes < STREAMS_QUEUE_BYTES_MAX) return true;
+    const { isTooMany } = this.#output.waiting;
+    if (this.#streamBytes < STREAMS_QUEUE_BYTES_MAX && !isTooMany) return true;
     if (queued > 0 || stream.sendWindow <= 0 || this.#window <= 0) return false;
     return this.#streamBytes < STREAMS_QUEUE_BYTES_HARD_MAX;
   }
@@ -291,6 +300,7 @@ export class Sender {
   }
 
   #count(stream: Stream, bytes: number): void {
+    this.#output.waiting.bytes += bytes;
     if (stream.isStreaming) this.#streamBytes += bytes;
     else this.#answerBytes += bytes;
   }
@@ -389,7 +399,8 @@ export class Sender {
   /** Walks only when it is likely to find somebody: there is room, or the socket took all. */
   #releaseRefused(): void {
     if (this.#refused.length === 0 || this.#output.isFull) return;
-    if (this.#streamBytes >= STREAMS_QUEUE_BYTES_MAX && !this.#isReleaseLikely) return;
+    const isTight = this.#streamBytes >= STREAMS_QUEUE_BYTES_MAX || this.#output.waiting.isTooMany;
+    if (isTight && !this.#isReleaseLikely) return;
     this.#isReleaseLikely = false;
     const refused = this.#refused;
     this.#refused = [];
