@@ -47,7 +47,7 @@ interface Timed {
   deadlineMs: number;
   /** What its one valid entry in the queue is ordered by: at or before the deadline. */
   queuedMs: number;
-  /** Renewals that came too late and wait for the revoke (L7). */
+  /** Renewals that came too late and wait for the revoke (L7); there once its end is decided. */
   late: (() => void)[] | undefined;
 }
 
@@ -106,7 +106,8 @@ export class LeaseRunner {
       return;
     }
     const nowMs = this.#now();
-    if (timed.deadlineMs <= nowMs) {
+    // What is decided stays so: the clock may have gone back since, and the revoke wait its turn.
+    if (timed.late !== undefined || timed.deadlineMs <= nowMs) {
       timed.late ??= [];
       timed.late.push(() => done(0));
       return;
@@ -239,6 +240,7 @@ export class LeaseRunner {
   #expire(timed: Timed): boolean {
     const { id } = timed.lease;
     const command = { kind: "lease-revoke", id, reason: "expiry" } as const;
+    timed.late ??= [];
     let isTaken = true;
     this.#replica.propose(command, (outcome) => {
       if (!(outcome instanceof EtcdError)) {

@@ -274,6 +274,26 @@ describe("the time of leases", () => {
     expect(world.ids).toEqual([]);
   });
 
+  test("an end that is decided and waits for its turn is not undone by a renewal (L7)", () => {
+    const world = new World();
+    world.timers.pass(520);
+    world.grant(1n, 2);
+    // So many keys are deleted in slices: the end comes a turn behind its decision.
+    for (let i = 0; i < 1100; i++) world.put(`k${i}`, 1n);
+    world.pass(1900);
+    // A look at the leases begins before the deadline, and the turn ends behind it.
+    world.timers.pass(80);
+    world.timers.nowMs += 30;
+    world.timers.turn();
+    expect(world.ids).toEqual([1n]);
+    // The process stands still, so that by its own clock the lease has not run out any more.
+    world.timers.nowMs += 60_000;
+    const renewal = world.renew(1n);
+    expect(renewal.ttl).toBeUndefined();
+    world.timers.settle();
+    expect([renewal.ttl, world.keys, world.ids]).toEqual([0, 0, []]);
+  });
+
   test("nothing expires once the runner is stopped", () => {
     const world = new World();
     world.grant(1n, 1);

@@ -13,7 +13,7 @@ export const LEASED: readonly Behaviour[] = [
   row(
     49,
     "a lease that ends deletes its keys in one revision, in key order, a thousand of them as well",
-    "watch/leases.test.ts > a lease that expires deletes its thousand keys in one revision",
+    "watch/leases.test.ts > a lease that expires deletes its %s keys in one revision",
     `${LEASES} > A lease that is taken back takes its keys in one revision`,
     `${LEASES} > A lease whose time is over goes like one that is taken back`,
     `${LEASES} > A lease without keys tells nobody of its end`,
@@ -30,6 +30,7 @@ export const LEASED: readonly Behaviour[] = [
     `${LEASES} > A renewal that comes too late waits for the end`,
     `${LEASES} > A lease that ends twice in one turn ends once`,
     "watch/leases.test.ts > every watcher is told of the end of a lease once",
+    "replica/lease-runner.test.ts > an end that is decided and waits for its turn is not undone",
     `${LEASE_WATCH} > a renewal that waits while the server stands still comes before any end`,
     `${LEASE_WATCH} > a lease that runs out while the server is dead ends once, behind the next start`,
   ),
