@@ -10,10 +10,11 @@ import type { HealthySamples } from "./healthy-worker.ts";
 import type { LoopDelay } from "./loop-probe.ts";
 import { OUTSIDE_ATTACKS, SERVER_FLAGS } from "./outside-attacks.ts";
 import { REQUEST_ATTACKS } from "./request-attacks.ts";
-import { SLOW_ATTACKS } from "./slow-attacks.ts";
+import { NO_ATTACK, SLOW_ATTACKS } from "./slow-attacks.ts";
 
 /** All attacks in the order of their rows: auth is on from the last but one. */
 export const ATTACKS: readonly Attack[] = [
+  NO_ATTACK,
   ...FRAME_ATTACKS.filter(({ row }) => row !== "7"),
   ...SLOW_ATTACKS,
   ...FRAME_ATTACKS.filter(({ row }) => row === "7"),
@@ -23,7 +24,7 @@ export const ATTACKS: readonly Attack[] = [
 
 const SAMPLE_MS = 50;
 /** An attack is not run more often than this to fill its time. */
-const RUNS_MAX = 50;
+const RUNS_MAX = 500;
 
 /** Compiled next to this module; what is measured has it in its server. */
 export const LOOP_PROBE: string = join(import.meta.dirname, "loop-probe.js");

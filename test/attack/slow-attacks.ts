@@ -94,6 +94,27 @@ async function slowClients(world: AttackWorld): Promise<Outcome> {
   };
 }
 
+/**
+ * Keeps a core busy and sends nothing: what a healthy client loses by it is no work of the server's,
+ * and the other rows are to be read beside it.
+ */
+async function busyNeighbour(): Promise<Outcome> {
+  const turns = 20;
+  for (let i = 0; i < turns; i++) {
+    const from = performance.now();
+    while (performance.now() - from < 1);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { sent: "nothing", did: "nothing", isRequired: true };
+}
+
+export const NO_ATTACK: Attack = {
+  row: "0",
+  name: "a busy core",
+  isRepeatable: true,
+  run: busyNeighbour,
+};
+
 /** Clients that are slow on purpose: half a minute. */
 export const SLOW_ATTACKS: readonly Attack[] = [
   { row: "6", name: "slow clients", run: slowClients },
