@@ -10,7 +10,6 @@ export type DeleteReason = "request" | "lease-expiry";
 export interface Change {
   readonly type: "put" | "delete";
   readonly revision: Revision;
-  readonly key: Uint8Array;
   /** In wire form: of a put the stored KeyValue, of a delete only key and mod_revision (W23). */
   readonly keyValue: Uint8Array;
   /**

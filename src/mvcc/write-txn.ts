@@ -8,7 +8,6 @@ import type { KeyOrder } from "./key-order.ts";
 import { NO_KEY, type KeyId } from "./key-table.ts";
 import {
   deletedKeyValue,
-  keyOf,
   keyOnlySize,
   keyValueSize,
   writeKeyOnly,
@@ -101,7 +100,6 @@ export class WriteTxn {
     this.#changes.push({
       type: "put",
       revision: main,
-      key: keyOf(keyValue),
       keyValue,
       previous,
       deleteReason: undefined,
@@ -182,7 +180,6 @@ export class WriteTxn {
     this.#changes.push({
       type: "delete",
       revision: main,
-      key: keyOf(keyValue),
       keyValue,
       previous,
       deleteReason: reason,

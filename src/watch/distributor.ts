@@ -109,6 +109,7 @@ export class Distributor {
   }
 
   #gather({ block, from, to, audience: kind }: Stretch): void {
+    if (this.#options.index.size === 0) return;
     const found = this.#found;
     for (let event = from; event < to; event++) {
       found.length = 0;

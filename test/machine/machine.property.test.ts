@@ -142,7 +142,7 @@ function compareStep(step: Step, tested: Tested, model: ModelMachine): void {
     const reason =
       step.kind === "lease-revoke" && step.reason === "expiry" ? "lease-expiry" : "request";
     for (const change of changes) expect(change.deleteReason).toBe(reason);
-    const keys = changes.map((change) => Buffer.from(change.key).toString("latin1"));
+    const keys = changes.map(({ keyValue }) => modelKeyValue(keyValue).key);
     expect(keys).toEqual([...keys].sort());
     expectChanges(changes, before, model);
     return;

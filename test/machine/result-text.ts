@@ -11,9 +11,9 @@ export function outcomeText(outcome: Outcome<CommandResult | OpResult>): string[
 /** What watchers would hear of a command, on one line; nothing when nothing changed. */
 export function changesText(changes: readonly Change[]): string[] {
   if (changes.length === 0) return [];
-  const events = changes.map(({ type, key, previous }) => {
+  const events = changes.map(({ type, keyValue, previous }) => {
     const before = previous === undefined ? "" : ` (was ${keyValueText(previous)})`;
-    return `${type} ${text(key)}${before}`;
+    return `${type} ${text(parseKeyValue(keyValue).key)}${before}`;
   });
   return [`events at ${changes[0]?.revision}: ${events.join(", ")}`];
 }
