@@ -5,7 +5,7 @@ import type { HttpFront, HttpHandler, HttpResponse } from "../api/call.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { Deadline, type DeadlineQueue } from "./deadline-queue.ts";
 import { Http1Exchange, type Http1Side } from "./http1-exchange.ts";
-import type { InputTurns } from "./input-turns.ts";
+import { InputSlice, type InputTurns } from "./input-turns.ts";
 import { CLOSE_LINGER_MS } from "./http2/limits.ts";
 import { NOT_SECURE, type Security } from "./http2/stream.ts";
 import {
@@ -19,6 +19,13 @@ import { WebSocketExchange } from "./websocket/websocket-exchange.ts";
 /** How long one HTTP/1.1 request may take to arrive, a wait for its first byte included. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
+/**
+ * Requests of one connection that are begun in one turn of the event loop: node:http ends them later
+ * in the same turn, so that their time cannot be told beforehand. Only who sends them without
+ * waiting for answers has more than one.
+ */
+const REQUESTS_PER_TURN = 4;
+
 export interface Http1Options {
   readonly handler: HttpHandler;
   /** Is asked first; nobody when undefined. */
@@ -31,12 +38,21 @@ export interface Http1Options {
   nowMs(): number;
 }
 
+interface Waiting {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 /** What is known of one HTTP/1.1 socket. */
 interface Session {
   readonly socket: Socket;
   readonly security: Security;
   /** Runs while a request is awaited or read; not while it is being answered. */
   readonly deadline: Deadline;
+  readonly slice: InputSlice;
+  /** Requests that came in one chunk with others and wait for a turn of the event loop. */
+  readonly waiting: Waiting[];
+  servedInTurn: number;
   isAnswering: boolean;
   /** Whether nothing more is read: the deadline closes the socket. */
   isLast: boolean;
@@ -51,7 +67,7 @@ export class Http1Server {
 
   constructor(options: Http1Options) {
     this.#options = options;
-    this.#server = createServer((request, response) => this.#serve(request, response));
+    this.#server = createServer((request, response) => this.#receive(request, response));
     // How long a socket may lie idle is for our deadlines alone to say.
     this.#server.keepAliveTimeout = 0;
     this.#server.on("clientError", refuseMalformed);
@@ -64,7 +80,9 @@ export class Http1Server {
   /** Takes over a socket; `first` is what was read from it already. */
   accept(socket: Socket, security: Security, first: Buffer): void {
     const deadline = new Deadline(() => void socket.destroy());
-    const session: Session = { socket, security, deadline, isAnswering: false, isLast: false };
+    const slice = new InputSlice(this.#options.inputTurns);
+    const state = { slice, waiting: [], servedInTurn: 0, isAnswering: false, isLast: false };
+    const session: Session = { socket, security, deadline, ...state };
     this.#sessions.set(socket, session);
     this.#await(session);
     socket.on("close", () => {
@@ -93,8 +111,37 @@ export class Http1Server {
     this.#options.deadlines.set(session.deadline, this.#options.nowMs() + REQUEST_TIMEOUT_MS);
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  /** A chunk may bring two thousand requests: those for which this turn is over have to wait. */
+  #receive(request: IncomingMessage, response: ServerResponse): void {
     const session = this.#sessions.get(request.socket);
+    if (session === undefined) {
+      this.#serve(request, response, session);
+      return;
+    }
+    const { slice, waiting, socket } = session;
+    if (slice.begin()) session.servedInTurn = 0;
+    if (waiting.length === 0 && session.servedInTurn < REQUESTS_PER_TURN) {
+      session.servedInTurn++;
+      this.#serve(request, response, session);
+      return;
+    }
+    socket.pause();
+    waiting.push({ request, response });
+    if (waiting.length === 1) slice.next(() => this.#goOnServing(session));
+  }
+
+  #goOnServing(session: Session): void {
+    const { slice, waiting, socket } = session;
+    const served = waiting.splice(0, REQUESTS_PER_TURN);
+    session.servedInTurn = served.length;
+    for (const { request, response } of served) {
+      if (!response.destroyed) this.#serve(request, response, session);
+    }
+    if (waiting.length > 0) slice.next(() => this.#goOnServing(session));
+    else socket.resume();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, session: Session | undefined): void {
     response.on("finish", () => {
       if (session !== undefined && !session.isLast) this.#goOn(session);
     });

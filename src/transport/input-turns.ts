@@ -90,14 +90,15 @@ export class InputSlice {
     this.#turns = turns;
   }
 
-  /** Input is about to be handled: a new slice, unless this turn has one already. */
-  begin(nowMs: number = this.#turns.nowMs()): void {
+  /** Input is about to be handled: a new slice (true), unless this turn has one already. */
+  begin(nowMs: number = this.#turns.nowMs()): boolean {
     const turn = this.#turns.current();
-    if (turn === this.#turn) return;
+    if (turn === this.#turn) return false;
     this.#turn = turn;
     this.#endMs = nowMs + INPUT_SLICE_MS;
     this.#workLeft = WORK_BETWEEN_LOOKS;
     this.#isOver = false;
+    return true;
   }
 
   /** Whether one more piece of work may be done now. The first of a slice always may. */

@@ -15,7 +15,14 @@ let listener: Listener;
 let port: number;
 let sockets: Socket[] = [];
 
-/** Each letter of the body is a message that takes a whole slice. */
+/** Each letter takes a whole slice. */
+function take(letter: string): void {
+  handled += letter;
+  time.advance(INPUT_SLICE_MS);
+  if (handled.length === 1) onFirst();
+}
+
+/** Each letter of the body is a message. */
 class Letters implements HttpBodyReader {
   readonly heldBytes = 0;
   readonly #exchange: HttpExchange;
@@ -33,10 +40,8 @@ class Letters implements HttpBodyReader {
 
   readonly #goOn = (): void => {
     while (this.#waiting !== "") {
-      handled += this.#waiting[0];
+      take(this.#waiting[0] ?? "");
       this.#waiting = this.#waiting.slice(1);
-      time.advance(INPUT_SLICE_MS);
-      if (handled.length === 1) onFirst();
       if (this.#exchange.mayGoOn()) continue;
       this.#exchange.pauseBody(true);
       this.#exchange.nextTurn(this.#goOn);
@@ -55,8 +60,9 @@ beforeEach(async () => {
   heardAt = -1;
   listener = new Listener({
     methods: new Map(),
-    http: (_, respond) => {
-      heardAt = handled.length;
+    http: ({ target }, respond) => {
+      if (target.startsWith("/letter/")) take(target.slice("/letter/".length));
+      else heardAt = handled.length;
       respond({ status: 200, headers: {}, body: "" });
     },
     front: {
@@ -126,4 +132,33 @@ test("a flood of messages in one body over HTTP/1.1 lets others in between", asy
   const head = `POST /letters HTTP/1.1\r\nHost: a\r\nContent-Length: ${LETTERS.length}\r\n\r\n`;
   loud.write(head + LETTERS);
   await untilAll(LETTERS);
+});
+
+test("a flood of requests over HTTP/1.1 lets others in between, and is answered in order", async () => {
+  await othersAskMeanwhile();
+  const loud = await open();
+  let answers = 0;
+  loud.on(
+    "data",
+    (bytes: Buffer) => (answers += bytes.toString().split("HTTP/1.1 200").length - 1),
+  );
+  const requests = Array.from(
+    LETTERS,
+    (letter) => `GET /letter/${letter} HTTP/1.1\r\nHost: a\r\n\r\n`,
+  );
+  loud.write(requests.join(""));
+  await untilAll(LETTERS);
+  while (answers < MANY) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("a request of HTTP/1.1 that waits is gone with its connection", async () => {
+  await othersAskMeanwhile();
+  const loud = await open();
+  onFirst = () => void listener.drain(0).then(() => (isDrained = true));
+  let isDrained = false;
+  loud.write("GET /letter/a HTTP/1.1\r\nHost: a\r\n\r\n".repeat(MANY));
+  while (handled === "") await new Promise((resolve) => setImmediate(resolve));
+  time.advance(1_000);
+  while (!isDrained) await new Promise((resolve) => setImmediate(resolve));
+  expect(handled.length).toBeLessThan(MANY / 4);
 });
