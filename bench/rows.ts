@@ -128,6 +128,16 @@ export const ROWS: readonly Row[] = [
     watchers: 100_000,
     streams: 1_000,
   }),
+  memoryRow("memory: 100,000 watchers of a prefix each, 100 streams", {
+    interest: "prefix",
+    watchers: 100_000,
+    streams: 100,
+  }),
+  memoryRow("memory: 100,000 watchers of a prefix each, 1,000 streams", {
+    interest: "prefix",
+    watchers: 100_000,
+    streams: 1_000,
+  }),
   memoryRow("memory: 10,000 streams without a watcher", {
     interest: "all",
     watchers: 0,

@@ -56,10 +56,9 @@ export class IntervalTree<Value extends Interval> {
 
   /** Removes the value whose interval is exactly this one. */
   delete(interval: Interval): void {
-    assert(this.#find(interval) !== NONE, "only a present interval is deleted");
-    const least = { freed: NONE };
-    this.#root = this.#remove(this.#root, interval, least);
-    this.#giveBack(least.freed);
+    const result = { freed: NONE };
+    this.#root = this.#remove(this.#root, interval, result);
+    this.#giveBack(result.freed);
   }
 
   /** Appends the values of all intervals that contain the key to `found`. */
@@ -138,9 +137,9 @@ export class IntervalTree<Value extends Interval> {
     return this.#balanced(node);
   }
 
-  /** Takes a present interval out from below; returns the root of what is left. */
+  /** Takes an interval out from below, and says whose slot is free; returns the root of the rest. */
   #remove(node: number, interval: Interval, result: { freed: number }): number {
-    assert(node !== NONE, "a present interval is found");
+    assert(node !== NONE, "only a present interval is deleted");
     const order = compare(interval, this.#value(node));
     const left = this.#childLeft(node);
     const right = this.#childRight(node);

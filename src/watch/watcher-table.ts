@@ -40,6 +40,8 @@ export class WatcherTable {
       this.#others.set(id, watcher);
       return;
     }
+    // A list made of one watcher has room for no more: most streams have a single one.
+    if (this.#listedCount === 0) this.#listed = [watcher];
     while (this.#listed.length < slot) this.#listed.push(undefined);
     this.#listed[slot] = watcher;
     this.#listedCount++;
