@@ -20,8 +20,8 @@ import { WebSocketExchange } from "./websocket/websocket-exchange.ts";
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
- * Requests of one connection that are begun in one turn of the event loop: node:http ends them later
- * in the same turn, so that their time cannot be told beforehand. Only who sends them without
+ * Requests of one connection that are begun in one turn of the event loop: node:http ends them
+ * later in the same turn, so that their time cannot be told beforehand. Only who sends them without
  * waiting for answers has more than one.
  */
 const REQUESTS_PER_TURN = 4;
