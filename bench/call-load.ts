@@ -30,6 +30,7 @@ export async function runPuts(
     writers: callers,
     interest: "all",
     watchers: 0,
+    putsPerCall: 1,
   });
   try {
     const cpu = new CpuMeter(server);

@@ -4,7 +4,7 @@ import { CpuMeter, type RowContext } from "./row.ts";
 import type { Sink } from "./sink.ts";
 import { newPlan, openWriters } from "./watch-load.ts";
 
-const LOAD = { interest: "all", watchers: 100, streams: 10, writers: 16 } as const;
+const LOAD = { interest: "all", watchers: 100, streams: 10, writers: 16, putsPerCall: 1 } as const;
 const REVISIONS = 100_000;
 const PRELOAD_WRITERS = 256;
 const PUTS_PER_SECOND = 200;

@@ -4,7 +4,13 @@ import type { RowContext } from "./row.ts";
 import type { Sink } from "./sink.ts";
 import { newPlan, openWriters } from "./watch-load.ts";
 
-const HEALTHY = { interest: "all", watchers: 1_000, streams: 100, writers: 64 } as const;
+const HEALTHY = {
+  interest: "all",
+  watchers: 1_000,
+  streams: 100,
+  writers: 64,
+  putsPerCall: 1,
+} as const;
 const PUTS_PER_SECOND = 1_000;
 const DURATION_MS = 2_000;
 

@@ -11,6 +11,7 @@ export interface WatchLoad extends InterestPlan {
   /** 0 = as fast as answers come. */
   readonly putsPerSecond: number;
   readonly putsMax: number;
+  readonly putsPerCall: number;
 }
 
 const CONNECTIONS = 10;
@@ -68,8 +69,9 @@ export function newPlan(
 }
 
 export function openWriters(
-  { interest, watchers, writers }: InterestPlan & { writers: number },
+  load: InterestPlan & { writers: number; putsPerCall: number },
   port: number,
 ): Promise<Writers> {
-  return Writers.open({ port, connections: CONNECTIONS, writers, interest, watchers });
+  const { interest, watchers, writers, putsPerCall } = load;
+  return Writers.open({ port, connections: CONNECTIONS, writers, interest, watchers, putsPerCall });
 }

@@ -1,5 +1,5 @@
 import { FastConnection } from "../test/support/fast-client.ts";
-import { putRequest } from "../test/support/fast-messages.ts";
+import { putRequest, txnOfPuts } from "../test/support/fast-messages.ts";
 import { type Interest, writtenKey } from "./keys.ts";
 import { type Percentiles, percentiles } from "./latencies.ts";
 import { monotonicMs, writeStamp } from "./stamp.ts";
@@ -11,6 +11,8 @@ export interface WritersOptions {
   readonly interest: Interest;
   /** Of the sink, which decides where puts go. */
   readonly watchers: number;
+  /** 1 = each is a call of its own; else they come in transactions of so many. */
+  readonly putsPerCall: number;
 }
 
 /** When to stop: the first of these that comes true. */
@@ -30,17 +32,21 @@ export interface Written {
 }
 
 const PUT_PATH = "/etcdserverpb.KV/Put";
+const TXN_PATH = "/etcdserverpb.KV/Txn";
 /** The first eight are the time when it was sent. */
 const VALUE: Buffer = Buffer.alloc(256, "v");
-/** In a request, the key stands behind its tag and length. */
+/** In the request of a put, the key stands behind its tag and length. */
 const KEY_AT = 2;
 
-/** Callers that put values of 256 bytes, each waiting for its answer before its next put. */
+/** Callers that put values of 256 bytes, each waiting for its answer before its next call. */
 export class Writers {
   readonly #options: WritersOptions;
   readonly #connections: readonly FastConnection[];
-  /** One a writer, with the key and the stamp of its last put. */
+  /** One a writer, with the keys and the stamps of its last call. */
   readonly #requests: readonly Buffer[];
+  /** Of each put in a request: its bytes, and where its key stands in them. */
+  readonly #putBytes: number;
+  readonly #keyAt: number;
   #puts = 0;
   #isStopped = false;
 
@@ -48,7 +54,13 @@ export class Writers {
     this.#options = options;
     this.#connections = connections;
     const key = Buffer.from(writtenKey(options.interest, 0, options.watchers));
-    this.#requests = Array.from({ length: options.writers }, () => putRequest(key, VALUE));
+    const put = putRequest(key, VALUE);
+    const { putsPerCall } = options;
+    const keys = Array.from({ length: putsPerCall }, () => key);
+    const request = putsPerCall === 1 ? put : txnOfPuts(keys, VALUE);
+    this.#requests = Array.from({ length: options.writers }, () => Buffer.from(request));
+    this.#putBytes = request.length / putsPerCall;
+    this.#keyAt = this.#putBytes - put.length + KEY_AT;
   }
 
   static async open(options: WritersOptions): Promise<Writers> {
@@ -93,12 +105,12 @@ export class Writers {
           return;
         }
         const dueMs = putsPerSecond === 0 ? 0 : (puts * 1000) / putsPerSecond;
-        puts++;
+        puts += this.#options.putsPerCall;
         if (dueMs > elapsedMs) setTimeout(put, dueMs - elapsedMs, writer);
         else put(writer);
       };
       const put = (writer: number): void => {
-        this.#put(writer, (error, latencyMs) => {
+        this.#call(writer, (error, latencyMs) => {
           if (error !== undefined) reject(error);
           latenciesMs.push(latencyMs);
           next(writer);
@@ -108,14 +120,18 @@ export class Writers {
     });
   }
 
-  #put(writer: number, done: (error: Error | undefined, latencyMs: number) => void): void {
-    const { interest, watchers } = this.#options;
+  #call(writer: number, done: (error: Error | undefined, latencyMs: number) => void): void {
+    const { interest, watchers, putsPerCall } = this.#options;
     const request = this.#requests[writer];
     const connection = this.#connections[writer % this.#connections.length];
     if (request === undefined || connection === undefined) throw new Error("no such writer");
-    request.write(writtenKey(interest, this.#puts++, watchers), KEY_AT, "latin1");
-    const sentMs = writeStamp(request, request.length - VALUE.length);
-    connection.unary(PUT_PATH, request, (response, end) => {
+    let sentMs = 0;
+    for (let end = this.#putBytes; end <= request.length; end += this.#putBytes) {
+      const key = writtenKey(interest, this.#puts++, watchers);
+      request.write(key, end - this.#putBytes + this.#keyAt, "latin1");
+      sentMs = writeStamp(request, end - VALUE.length);
+    }
+    connection.unary(putsPerCall === 1 ? PUT_PATH : TXN_PATH, request, (response, end) => {
       const error = response === undefined ? new Error(`put: ${end.text}`) : undefined;
       done(error, monotonicMs() - sentMs);
     });
