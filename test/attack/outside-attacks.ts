@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { RpcClient } from "../support/rpc-client.ts";
 import { httpGet } from "../support/servers.ts";
@@ -108,6 +109,28 @@ function statusOf(port: number, { path, headers, method = "GET" }: Ask): Promise
   });
 }
 
+/** Requests of HTTP/1.1 on one connection, sent without waiting for any answer. */
+async function pipelined(world: AttackWorld): Promise<Outcome> {
+  const count = world.sizes.streams;
+  const socket = connect(world.server.port, "127.0.0.1");
+  let text = "";
+  let answers = 0;
+  const all = new Promise<void>((resolve, reject) => {
+    socket.on("error", reject);
+    socket.on("close", () => reject(new Error(`closed after ${answers} answers`)));
+    socket.on("data", (bytes: Buffer) => {
+      const lines = (text + bytes.toString("latin1")).split("HTTP/1.1 200 OK");
+      answers += lines.length - 1;
+      text = lines.at(-1)?.slice(-20) ?? "";
+      if (answers === count) resolve();
+    });
+  });
+  socket.write("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(count));
+  await all;
+  socket.destroy();
+  return outcomeOf(`${count} requests`, `${answers} answers`, [finding("answers", answers, count)]);
+}
+
 /** Switches auth on; the clients of the script show root's token from then on. */
 async function enableAuth(world: AttackWorld): Promise<void> {
   const { rpc } = world;
@@ -197,6 +220,7 @@ async function secrets(world: AttackWorld): Promise<Outcome> {
 /** What comes from outside of the protocol; the last ones switch auth on and leave it so. */
 export const OUTSIDE_ATTACKS: readonly Attack[] = [
   { row: "14", name: "names and pages", isRepeatable: true, run: strangePages },
+  { row: "17", name: "pipelined HTTP/1.1", isRepeatable: true, run: pipelined },
   { row: "15", name: "guessed passwords", prepare: enableAuth, run: guesses },
   { row: "16", name: "secrets", prepare: enableAuth, run: secrets },
 ];
