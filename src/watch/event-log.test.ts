@@ -2,10 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { eventSource } from "../../test/watch/event-source.ts";
 import { toRevision } from "../base/revision.ts";
-import { EventLog } from "./event-log.ts";
+import type { Steps } from "../base/steps.ts";
+import { blockInSteps, EventLog } from "./event-log.ts";
 
 function newLog(bytesMax: number): EventLog {
   return new EventLog({ bytesMax, completeFrom: toRevision(2) });
+}
+
+function finish<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** The revision of every event held, oldest first. */
@@ -51,6 +59,29 @@ describe("event log", () => {
     expect(log.bytes).toBeGreaterThanOrEqual(before + 20_000);
   });
 
+  it("takes a revision encoded in steps as it takes one encoded at once", () => {
+    const sources = Array.from({ length: 600 }, (_, i) =>
+      eventSource(2, `k${i}`, i % 3 === 0 ? { type: "delete", previous: `before ${i}` } : {}),
+    );
+    const [atOnce, inSteps] = [newLog(1024 * 1024), newLog(1024 * 1024)];
+    atOnce.append(sources);
+    inSteps.append(finish(blockInSteps(sources)));
+    const [expected, block] = [atOnce.blocks[0]!, inSteps.blocks[0]!];
+    expect([block.count, block.firstRevision, block.lastRevision]).toEqual([600, 2, 2]);
+    expect(block.slab).toEqual(expected.slab.subarray(0, expected.start(600)));
+    for (let i = 0; i < block.count; i++) {
+      expect([block.flags(i), block.keyValue(i), block.previous(i)]).toEqual([
+        expected.flags(i),
+        expected.keyValue(i),
+        expected.previous(i),
+      ]);
+    }
+    expect(inSteps.appendedBytes).toBe(atOnce.appendedBytes);
+    expect(inSteps.meanRevisionBytes).toBe(atOnce.meanRevisionBytes);
+    inSteps.append([eventSource(3, "a")]);
+    expect(inSteps.blocks.map(({ firstRevision }) => firstRevision)).toEqual([2, 3]);
+  });
+
   it("holds whole revisions, all from one on, within its bounds, whatever is appended", () => {
     const revision = fc.array(fc.record({ size: fc.nat({ max: 700 }), prev: fc.boolean() }), {
       minLength: 1,
@@ -64,11 +95,11 @@ describe("event log", () => {
           const current = 2 + i;
           const { completeFrom } = log;
           const held = [...log.blocks];
-          log.append(
-            events.map(({ size, prev }, key) =>
-              eventSource(current, `k${key}`, prev ? { size, previous: "b" } : { size }),
-            ),
+          const sources = events.map(({ size, prev }, key) =>
+            eventSource(current, `k${key}`, prev ? { size, previous: "b" } : { size }),
           );
+          // Every fourth comes encoded already.
+          log.append(i % 4 === 3 ? finish(blockInSteps(sources)) : sources);
           all.push(...events.map(() => current));
           const gone = held.filter((block) => !log.blocks.includes(block));
           const evicted = gone.at(-1)?.bytes ?? 0;
