@@ -437,7 +437,7 @@ export class WatchHub implements SweepHost, ListerHost {
         this.#lister.left(watcher, position.listing);
         break;
       case "victim":
-        stream.victims.delete(watcher);
+        stream.unpark(watcher);
         break;
       case "future":
       case "unsynced":
@@ -467,7 +467,7 @@ export class WatchHub implements SweepHost, ListerHost {
         takeSeat(to.listing.audience, watcher);
         break;
       case "victim":
-        watcher.stream.victims.add(watcher);
+        watcher.stream.park(watcher);
         break;
       case "future":
       case "unsynced":

@@ -19,6 +19,7 @@ export interface CreateRequest {
   readonly fragment: boolean;
 }
 
+const NOBODY: ReadonlySet<Watcher> = new Set();
 const EMPTY_RANGE = "mvcc: watcher range is empty";
 const DUPLICATE_ID = "mvcc: duplicate watch ID provided on the WatchStream";
 const COMPACTED = "etcdserver: mvcc: required revision has been compacted";
@@ -58,8 +59,7 @@ export class WatchStream {
   /** Counts how often the sink had room again after it had refused. */
   #turn = 0;
   #owed: Watcher | undefined;
-  /** Watchers parked because this stream took no more; emptied when it drains. */
-  readonly victims: Set<Watcher> = new Set<Watcher>();
+  #victims: Set<Watcher> | undefined;
 
   constructor(hub: WatchHub, sink: EventSink, names: { number: number; client: StreamClient }) {
     this.#hub = hub;
@@ -74,6 +74,11 @@ export class WatchStream {
 
   get watchers(): IterableIterator<Watcher> {
     return this.#watchers.values();
+  }
+
+  /** Watchers parked because this stream took no more; none of them stays when it drains. */
+  get victims(): ReadonlySet<Watcher> {
+    return this.#victims ?? NOBODY;
   }
 
   /** Creates a watcher or refuses it; answers at once either way (W8-W17, in etcd's order). */
@@ -158,6 +163,17 @@ export class WatchStream {
     this.#owed = this.#longestPassedOver();
     this.#turn++;
     this.#hub.resume(this);
+  }
+
+  /** Called by the hub when a watcher becomes a victim, and when it is one no more. */
+  park(watcher: Watcher): void {
+    this.#victims ??= new Set();
+    this.#victims.add(watcher);
+  }
+
+  unpark(watcher: Watcher): void {
+    this.#victims?.delete(watcher);
+    if (this.#victims?.size === 0) this.#victims = undefined;
   }
 
   /** The sink refused this watcher's message, which is parked now unless the stream owes it. */

@@ -57,12 +57,6 @@ export class WatcherTable {
     if (this.#listedCount * SLOTS_PER_WATCHER_MAX < this.#listed.length) this.#thinOut();
   }
 
-  clear(): void {
-    this.#listed = [];
-    this.#listedCount = 0;
-    this.#others = undefined;
-  }
-
   /**
    * In no particular order. May be walked while watchers come and go: whoever stays is met once.
    * The list comes last, as it is then: whoever is moved from it meanwhile was met before, or stays
