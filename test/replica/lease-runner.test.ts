@@ -105,6 +105,25 @@ describe("the time of leases", () => {
     expect(world.opened.leases.counters).toMatchObject({ granted: 1, revoked: 1, expired: 1 });
   });
 
+  test("a lease with many keys does not keep others that expire with it, and goes once", () => {
+    const world = new World();
+    world.grant(1n, 2);
+    world.grant(2n, 2);
+    for (let i = 0; i < 1100; i++) world.put(`k${i}`, 1n);
+    world.put("other", 2n);
+    world.timers.pass(2500);
+    const late = world.renew(1n);
+    // The step proposes both: the first begins in a later turn, the second waits in line behind it.
+    world.timers.turn();
+    expect([world.ids, late.ttl]).toEqual([[1n, 2n], undefined]);
+    world.timers.settle();
+    expect([world.keys, world.ids, late.ttl]).toEqual([0, [], 0]);
+    world.pass(2000);
+    expect(world.opened.leases.counters).toMatchObject({ revoked: 2, expired: 2 });
+    // The keys of each lease went in one revision of their own.
+    expect(world.opened.store.head).toBe(1 + 1101 + 2);
+  });
+
   test("a renewal gives the whole TTL again without the log (L7, L9)", () => {
     const world = new World();
     world.grant(1n, 2);
