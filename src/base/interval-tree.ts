@@ -15,9 +15,9 @@ const FIRST_CAPACITY = 16;
  * "which intervals contain this key" in O(log n + answers). An AVL tree ordered by (start, end) in
  * which every node also knows the greatest end below it.
  *
- * A node is a slot number, and what a node has stands in one array each: a fraction of the memory of
- * an object a node, and nothing for the collector to visit but the values. The slots that are taken
- * lie side by side behind slot 0: whenever one becomes free, the last one moves there.
+ * A node is a slot number, and what a node has stands in one array each: half the memory of an
+ * object a node, and little for the collector to visit. The slots that are taken lie side by side
+ * behind slot 0: whenever one becomes free, the last one moves there.
  */
 export class IntervalTree<Value extends Interval> {
   readonly #values: (Value | undefined)[] = [undefined];
@@ -137,7 +137,7 @@ export class IntervalTree<Value extends Interval> {
     return this.#balanced(node);
   }
 
-  /** Takes an interval out from below, and says whose slot is free; returns the root of the rest. */
+  /** Takes an interval out from below, and says the freed slot; returns the root of the rest. */
   #remove(node: number, interval: Interval, result: { freed: number }): number {
     assert(node !== NONE, "only a present interval is deleted");
     const order = compare(interval, this.#value(node));

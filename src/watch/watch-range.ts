@@ -13,8 +13,8 @@ export interface SeveralRanges {
 }
 
 /**
- * A range in the form in which it is kept, a fraction of the memory that byte arrays take: its parts
- * ascending, a single one in most cases.
+ * A range in the form in which it is kept, a fraction of the memory that byte arrays take: its
+ * parts ascending, a single one in most cases.
  */
 export type PackedParts = readonly [PackedPart, ...PackedPart[]];
 

@@ -11,7 +11,7 @@ const SLOTS_PER_WATCHER_MAX = 4;
  * others, whether chosen by a client or left over from long ago, are in a map beside it.
  */
 export class WatcherTable {
-  /** By id, from `#firstId` on. At least a quarter of it is taken, so it is empty or has somebody. */
+  /** By id, from `#firstId` on; at least a quarter of it is taken. */
   #listed: (Watcher | undefined)[] = [];
   #firstId = 0;
   #listedCount = 0;
