@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES, recordBytes, recordIsSound } from "./frame.ts";
+import { RECORD_HEADER_BYTES, recordBytes, recordIsSound, SEGMENT_SPAN } from "./frame.ts";
 import type { Segment } from "./segment.ts";
 import { Slab } from "./slab.ts";
 import { RESTORE_ADVICE, StorageError } from "./storage-error.ts";
@@ -7,7 +7,7 @@ import { RESTORE_ADVICE, StorageError } from "./storage-error.ts";
 const BLOCK_BYTES = 4 * 1024;
 /** 16 MiB of blocks. */
 const BLOCKS_MAX = 4096;
-const BLOCKS_PER_SEGMENT = 2 ** 28 / BLOCK_BYTES;
+const BLOCKS_PER_SEGMENT = SEGMENT_SPAN / BLOCK_BYTES;
 
 /** Single records from disk, each checked every time, through a small cache of blocks. */
 export class ColdCache {

@@ -29,8 +29,11 @@ const FRAME_MAGIC = 0x4d524656;
 const FRAME_KIND = 1;
 const TWO_32 = 0x100000000;
 
-/** Offsets of records stay below this in every segment; the unit of `Location`. */
-export const SEGMENT_SPAN: number = 2 ** 28;
+/**
+ * Offsets of records stay below this in every segment; the unit of `Location`. Far more than a
+ * segment's size: one frame, in which a delete has a record for each of its keys, ends it.
+ */
+export const SEGMENT_SPAN: number = 2 ** 31;
 
 export function toLocation(segmentNumber: number, offset: number): Location {
   assert(offset < SEGMENT_SPAN, "a record starts inside its segment's span");
