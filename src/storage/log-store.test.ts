@@ -86,6 +86,20 @@ describe("a log store", () => {
     expect(replayed[1]?.location).toBe(location);
   });
 
+  test("takes one frame of more than 256 MiB, and reads it back", () => {
+    const disk = new MemoryDisk();
+    const store = open(disk);
+    for (let sub = 0; sub < 3; sub++) put(store, 5, 100 * 1024 * 1024, sub);
+    const location = put(store, 5, 10, 3);
+    commit(store);
+    close(store);
+    const subs: number[] = [];
+    const options = { segmentBytes: 4000, residentBytes: 0, identity: IDENTITY };
+    const reopened = LogStore.open(disk, options, (record) => subs.push(record.sub));
+    expect(subs).toEqual([0, 1, 2, 3]);
+    expect(reopened.read(location)).toEqual(new Uint8Array(10).fill(5));
+  });
+
   test.each([
     ["all in memory", { residentBytes: 1e6 }],
     ["nothing in memory", { residentBytes: 0 }],
