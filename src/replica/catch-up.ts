@@ -1,4 +1,5 @@
 import type { Clock, Timers } from "../base/outside.ts";
+import type { Backlog } from "../watch/sweep.ts";
 
 /** For so long after a commit writers are taken to be about. */
 const WRITERS_LINGER_MS = 20;
@@ -10,22 +11,24 @@ const WRITERS_LINGER_MS = 20;
 const STEPS_BETWEEN_RESTS = 4;
 /** The shortest that a timer can wait. */
 const REST_MS = 1;
-
-/** It rests only when it went through so many times the revisions that were written meanwhile. */
-const GAIN_MIN = 4;
+/** It rests only for those who have more revisions to go: others are all but level. */
+const FAR_REVISIONS = 2048;
+/** Whether those who are behind come nearer is looked at this often. */
+const GAIN_WINDOW_MS = 20;
+/** It rests only while each of them is sent so many times what is written meanwhile. */
+const GAIN_MIN = 3;
 
 /** What of the hub this needs. */
 interface Sweeping {
   readonly busy: boolean;
   readonly head: number;
-  /** Returns how many revisions of history it went through. */
-  step(): number;
+  step(): Backlog;
 }
 
 /**
  * Lets the hub's sweeps take a step in every turn of the event loop while somebody is behind: at
  * full speed while nobody writes, and when so much is written that rests would lose the race; else
- * with rests.
+ * with rests while somebody is far behind.
  */
 export class CatchUp {
   readonly #timers: Timers;
@@ -34,9 +37,13 @@ export class CatchUp {
   #isScheduled = false;
   #committedMs = Number.NEGATIVE_INFINITY;
   #steps = 0;
-  /** Revisions gone through by these steps, and the head when they began. */
-  #swept = 0;
-  #head = 0;
+  #gains = true;
+  /** As they were when the present window began. */
+  #windowMs = Number.NEGATIVE_INFINITY;
+  #windowHead = 0;
+  #windowCovered = 0;
+  /** The most that were behind in the present window. */
+  #watchersMost = 0;
 
   constructor(timers: Timers, clock: Clock, hub: () => Sweeping) {
     this.#timers = timers;
@@ -59,9 +66,13 @@ export class CatchUp {
   readonly #step = (): void => {
     const hub = this.#hub();
     this.#isScheduled = false;
-    this.#swept += hub.step();
-    if (!hub.busy) return;
-    if (++this.#steps >= STEPS_BETWEEN_RESTS && this.#mayRest(hub)) {
+    const backlog = hub.step();
+    if (!hub.busy) {
+      this.#windowMs = Number.NEGATIVE_INFINITY;
+      return;
+    }
+    if (++this.#steps >= STEPS_BETWEEN_RESTS && this.#mayRest(hub.head, backlog)) {
+      this.#steps = 0;
       this.#isScheduled = true;
       this.#timers.after(REST_MS, this.#step);
     } else {
@@ -69,13 +80,19 @@ export class CatchUp {
     }
   };
 
-  #mayRest(hub: Sweeping): boolean {
-    const swept = this.#swept;
-    const written = hub.head - this.#head;
-    this.#steps = 0;
-    this.#swept = 0;
-    this.#head = hub.head;
-    const isWritten = this.#clock.monotonicMs() - this.#committedMs < WRITERS_LINGER_MS;
-    return isWritten && swept >= GAIN_MIN * written;
+  #mayRest(head: number, { watchers, lowest, covered }: Backlog): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    this.#watchersMost = Math.max(this.#watchersMost, watchers);
+    if (nowMs - this.#windowMs >= GAIN_WINDOW_MS) {
+      const isFirst = this.#windowMs === Number.NEGATIVE_INFINITY;
+      const newlyDue = (head - this.#windowHead) * this.#watchersMost;
+      this.#gains = isFirst || covered - this.#windowCovered >= GAIN_MIN * newlyDue;
+      this.#windowMs = nowMs;
+      this.#windowHead = head;
+      this.#windowCovered = covered;
+      this.#watchersMost = watchers;
+    }
+    const isWritten = nowMs - this.#committedMs < WRITERS_LINGER_MS;
+    return this.#gains && isWritten && head - lowest > FAR_REVISIONS;
   }
 }

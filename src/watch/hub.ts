@@ -22,7 +22,7 @@ import {
   ResponseHead,
   type WatchId,
 } from "./response-head.ts";
-import { Sweep, type SweepHost } from "./sweep.ts";
+import { type Backlog, backlogOf, Sweep, type SweepHost } from "./sweep.ts";
 import { checkTransition, type FallEvent, type HubEvent } from "./transitions.ts";
 import { WaitingWatchers } from "./waiting-watchers.ts";
 import type { WatchClass } from "./watch-class.ts";
@@ -257,11 +257,10 @@ export class WatchHub implements SweepHost, ListerHost {
     return this.#memory.busy || this.#store.busy || this.#lister.busy;
   }
 
-  /** One bounded piece of catching up, to repeat while `busy`: how many revisions it covered. */
-  step(): number {
-    const swept = this.#memory.step() + this.#store.step();
-    this.#lister.step();
-    return swept;
+  /** One bounded piece of catching up; call it again while `busy`, between other work. */
+  step(): Backlog {
+    for (const work of [this.#memory, this.#store, this.#lister]) work.step();
+    return backlogOf(this.#memory, this.#store, slowWatchers(this.#positions));
   }
 
   classFor(interest: Interest): WatchClass {

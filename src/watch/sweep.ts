@@ -39,6 +39,16 @@ export interface SweepHost {
   sendBehind(watcher: Watcher, from: Revision, event: HubEvent): void;
 }
 
+/** How it stands with those who are behind. */
+export interface Backlog {
+  /** All of them, those included whose streams take no more for now. */
+  readonly watchers: number;
+  /** The lowest revision that is needed by one who could be sent it; Infinity = nobody could. */
+  readonly lowest: number;
+  /** Revisions that were covered so far, each as often as it was for somebody. */
+  readonly covered: number;
+}
+
 /** One stretch of history, ready to be distributed. */
 interface Reading {
   readonly block: EventBlock;
@@ -60,10 +70,11 @@ export class Sweep {
   readonly kind: Exclude<AudienceKind, "synced">;
   readonly #host: SweepHost;
   readonly #eventsPerStep: number;
-  /** The part that was sent, at least, of the last stretch times all who were here. */
+  /** The part that was sent, at least, of the last stretch times its riders. */
   #sentShare = 1;
   #at: Revision;
   #riders = 0;
+  #covered = 0;
   /** Whether the run has reached its end, and nothing has boarded since. */
   #isRunOver = false;
   readonly #classes = new Set<WatchClass>();
@@ -82,6 +93,14 @@ export class Sweep {
   /** Riders have been sent all that concerns them below this revision. */
   get at(): Revision {
     return this.#at;
+  }
+
+  get backlog(): Omit<Backlog, "watchers"> {
+    const riding = this.#riders > 0 ? this.#at : Infinity;
+    return {
+      lowest: Math.min(riding, this.#ahead.least, this.#below.least),
+      covered: this.#covered,
+    };
   }
 
   /** Whether somebody rides or may wait. */
@@ -108,20 +127,19 @@ export class Sweep {
     this.#riders--;
   }
 
-  /** One bounded stretch of work; returns how many revisions it went through. */
-  step(): number {
-    if (!this.#findStart()) return 0;
+  /** One bounded stretch of work. */
+  step(): void {
+    if (!this.#findStart()) return;
     const host = this.#host;
     if (this.#riders > 0 && !this.#canServe()) {
       this.#everybodyLeaves();
-      return 0;
+      return;
     }
     // A compaction that is about to become durable: then the riders will be cancelled.
-    if (this.kind === "store" && this.#at < host.history.compacted) return 0;
-    const everybody = this.#riders + this.#ahead.size;
+    if (this.kind === "store" && this.#at < host.history.compacted) return;
     const reading = this.kind === "memory" ? this.#readLog() : this.#readStore();
-    this.#board(reading.end);
     const { distributor } = host;
+    const riders = this.#riders;
     const sentBefore = distributor.eventBytesSent;
     distributor.distribute({
       block: reading.block,
@@ -130,12 +148,11 @@ export class Sweep {
       audience: this.kind,
       through: (reading.end - 1) as Revision,
     });
-    this.#learn(reading, everybody, distributor.eventBytesSent - sentBefore);
-    const gone = reading.end - this.#at;
+    this.#learn(reading, riders, distributor.eventBytesSent - sentBefore);
+    this.#covered += (reading.end - this.#at) * this.#riders;
     this.#at = reading.end;
     if (reading.end > host.head) this.#everybodyIsLevel();
     else if (!this.#canServe()) this.#everybodyLeaves();
-    return gone;
   }
 
   /** Moves to where the next rider is when there are none; false when nobody waits at all. */
@@ -144,7 +161,7 @@ export class Sweep {
     if (this.#ahead.least === Infinity || this.#isRunOver) this.#startOver();
     if (this.#ahead.least === Infinity) return false;
     this.#at = this.#ahead.least as Revision;
-    this.#board(nextRevision(this.#at));
+    while (this.#ahead.least === this.#at) this.#takeNext();
     return this.#riders > 0;
   }
 
@@ -171,50 +188,69 @@ export class Sweep {
     return this.kind === "memory" ? isHeld : !isHeld;
   }
 
-  /** Everyone who waits below `end` boards, which is at or above `#at`. */
-  #board(end: Revision): void {
-    while (this.#ahead.least < end) {
-      const { watcher, from } = this.#ahead.take();
-      this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from }, "boarded");
-    }
-  }
-
   #readLog(): Reading {
     const { log, head } = this.#host;
     const blockNumber = log.blockOf(this.#at);
-    const block = log.blocks[blockNumber];
-    if (block === undefined)
-      return { block: this.#noEvents, from: 0, to: 0, end: nextRevision(head) };
+    const block = log.blocks[blockNumber] ?? this.#noEvents;
     const next = log.blocks[blockNumber + 1];
-    return this.#cut(block, next?.firstRevision ?? nextRevision(head));
+    return this.#board(block, next?.firstRevision ?? nextRevision(head));
   }
 
   #readStore(): Reading {
     const { historyCache, head, log } = this.#host;
     const limit = Math.min(log.completeFrom, nextRevision(head)) as Revision;
     const { block, end } = historyCache.read(this.#at, limit);
-    return this.#cut(block, end);
+    return this.#board(block, end);
   }
 
   /**
-   * As many of the block's events from `#at` on as one step may take, revisions whole: so many that
-   * what is sent comes near its budget, if the same part of all who are here wants them as before.
+   * Takes as much of the block from `#at` on as one step may, and all who wait in it on board: each
+   * of them makes it shorter, though never so short that it ends where somebody has boarded.
    */
-  #cut(block: EventBlock, blockEnd: Revision): Reading {
+  #board(block: EventBlock, blockEnd: Revision): Reading {
     const from = block.indexOf(this.#at);
-    const countEnd = Math.min(block.count, from + this.#eventsPerStep);
-    const receivers = (this.#riders + this.#ahead.size) * this.#sentShare;
-    const bytesEnd =
-      block.start(from) + Math.min(STRETCH_BYTES_MAX, SENT_BYTES_PER_STEP / receivers);
-    let to = Math.min(countEnd, from + 1);
-    while (to < countEnd && block.start(to + 1) <= bytesEnd) to++;
-    while (to < block.count && to > 0 && block.revision(to) === block.revision(to - 1)) to++;
-    return { block, from, to, end: to < block.count ? block.revision(to) : blockEnd };
+    let to = this.#cut(block, from, from + this.#eventsPerStep);
+    let end = to < block.count ? block.revision(to) : blockEnd;
+    while (this.#ahead.least < end) {
+      const boarded = this.#takeNext();
+      to = this.#cut(block, from, to);
+      if (to < block.count) end = block.revision(to);
+      if (end > boarded) continue;
+      end = nextRevision(boarded);
+      to = block.indexOf(end);
+    }
+    return { block, from, to, end };
   }
 
-  #learn({ block, from, to }: Reading, everybody: number, bytesSent: number): void {
+  /** Whoever is the first to wait ahead boards; returns the revision where. */
+  #takeNext(): Revision {
+    const { watcher, from } = this.#ahead.take();
+    this.#host.move(watcher, { kind: "riding", sweep: this, boarded: from }, "boarded");
+    return from;
+  }
+
+  /**
+   * Where a stretch ends that begins with event `from`, before event `limit` but for the rest of a
+   * revision: so that what is sent comes near the budget, if riders want as much of it as of the
+   * last one.
+   */
+  #cut(block: EventBlock, from: number, limit: number): number {
+    const budget = SENT_BYTES_PER_STEP / (this.#riders * this.#sentShare);
+    const bytesEnd = block.start(from) + Math.min(STRETCH_BYTES_MAX, budget);
+    let low = Math.min(from + 1, block.count);
+    let high = Math.min(limit, block.count);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (block.start(middle) <= bytesEnd) low = middle;
+      else high = middle - 1;
+    }
+    while (low < block.count && low > 0 && block.revision(low) === block.revision(low - 1)) low++;
+    return low;
+  }
+
+  #learn({ block, from, to }: Reading, riders: number, bytesSent: number): void {
     if (from === to) return;
-    const share = bytesSent / ((block.start(to) - block.start(from)) * everybody);
+    const share = bytesSent / ((block.start(to) - block.start(from)) * riders);
     this.#sentShare = Math.min(1, Math.max(share, this.#sentShare * SHARE_FALL));
   }
 
@@ -242,4 +278,17 @@ export class Sweep {
     }
     assert(this.#riders === 0, "nobody is left on the sweep");
   }
+}
+
+/** Of both sweeps together. */
+export function backlogOf(
+  { backlog: memory }: Sweep,
+  { backlog: store }: Sweep,
+  watchers: number,
+): Backlog {
+  return {
+    watchers,
+    lowest: Math.min(memory.lowest, store.lowest),
+    covered: memory.covered + store.covered,
+  };
 }

@@ -1,15 +1,19 @@
 import { expect, test } from "vitest";
 import { CatchUp } from "../../src/replica/catch-up.ts";
+import type { Backlog } from "../../src/watch/sweep.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 
-/** A hub that is behind by some steps, and the time in which they are taken. */
+/** A hub in which somebody has some steps to go, of 100 revisions each. */
 class Behind {
   readonly timers: ManualTimers = new ManualTimers();
   readonly catchUp: CatchUp;
   left: number;
   head = 0;
-  /** Revisions that are written during each step. */
+  /** Revisions that are written in each step's time. */
   writtenPerStep = 0;
+  /** Milliseconds that each step takes. */
+  stepMs = 0;
+  #covered = 0;
 
   constructor(steps: number) {
     this.left = steps;
@@ -21,10 +25,20 @@ class Behind {
     return this.left > 0;
   }
 
-  step(): number {
-    this.left--;
+  step(): Backlog {
+    this.timers.nowMs += this.stepMs;
+    if (this.writtenPerStep > 0) this.catchUp.committed();
     this.head += this.writtenPerStep;
-    return 10;
+    this.left += this.writtenPerStep / 100 - 1;
+    this.#covered += 100;
+    return { watchers: 1, lowest: this.head - this.left * 100, covered: this.#covered };
+  }
+
+  /** How many steps are taken in one stretch of turns before the next rest, or the end. */
+  stretch(): number {
+    let steps = 0;
+    while (this.timers.turn()) steps++;
+    return steps;
   }
 }
 
@@ -40,22 +54,27 @@ test("nobody writes: catching up takes a step in every turn until nobody is behi
 });
 
 test("somebody writes: catching up rests after some steps, and goes on", () => {
-  const behind = new Behind(100);
+  const behind = new Behind(1000);
+  behind.writtenPerStep = 1;
   behind.catchUp.wake();
-  behind.catchUp.committed();
-  behind.timers.settle();
-  const atRest = behind.left;
-  expect(atRest).toBeGreaterThan(80);
+  expect(behind.stretch()).toBe(4);
   // Who falls behind meanwhile does not end the rest.
   behind.catchUp.wake();
-  behind.timers.settle();
-  expect(behind.left).toBe(atRest);
-  for (let ms = 0; ms < 15; ms++) {
+  expect(behind.stretch()).toBe(0);
+  behind.timers.pass(1);
+  expect(behind.stretch()).toBe(3);
+  for (let ms = 0; ms < 60; ms++) {
     behind.timers.pass(1);
-    behind.timers.settle();
+    expect(behind.stretch()).toBe(3);
   }
-  expect(behind.left).toBeLessThan(atRest);
-  expect(behind.left).toBeGreaterThan(0);
+});
+
+test("nobody is far behind: those who are nearly level wait for no rest", () => {
+  const behind = new Behind(20);
+  behind.writtenPerStep = 1;
+  behind.catchUp.wake();
+  behind.timers.settle();
+  expect(behind.left).toBeLessThanOrEqual(0);
 });
 
 test("the last write is long ago: catching up is at full speed again", () => {
@@ -68,10 +87,14 @@ test("the last write is long ago: catching up is at full speed again", () => {
 });
 
 test("more is written than rests allow for: catching up does not lose the race", () => {
-  const behind = new Behind(1000);
-  behind.writtenPerStep = 3;
-  behind.catchUp.committed();
+  const behind = new Behind(10_000);
+  behind.writtenPerStep = 60;
+  behind.stepMs = 1;
   behind.catchUp.wake();
-  behind.timers.settle();
-  expect(behind.left).toBe(0);
+  // It rests until it has seen that it hardly gains, then no more.
+  for (let ms = 0; ms < 30; ms++) {
+    behind.stretch();
+    behind.timers.pass(1);
+  }
+  expect(behind.left).toBeLessThan(100);
 });

@@ -67,7 +67,7 @@ export class ScenarioWorld {
     const [word = "", ...rest] = line.split(" ");
     this.#answers = [];
     const shown = this.#dispatch(word, rest, line);
-    if (!this.#isHeld) this.#settle();
+    if (!this.#isHeld) this.#timers.settle();
     this.#opened.hub.checkInvariants();
     return [...this.#answers, ...shown];
   }
@@ -76,7 +76,7 @@ export class ScenarioWorld {
   faults(): string[] {
     for (const client of this.#clients.values()) client.room = Infinity;
     for (let isQuiet = false; !isQuiet; ) {
-      this.#settle();
+      this.#timers.settle();
       isQuiet = [...this.#clients.values()].every((client) => client.read().length === 0);
     }
     const { truth } = this.#recorder;
@@ -86,15 +86,6 @@ export class ScenarioWorld {
       ...this.#faults,
       ...clients.flatMap(({ transcript }) => transcript.faults(truth, head)),
     ];
-  }
-
-  /** Ends turns until nothing is left to do; catching up rests beside writes, so time may pass. */
-  #settle(): void {
-    this.#timers.settle();
-    while (this.#opened.hub.busy) {
-      this.#timers.pass(1);
-      this.#timers.settle();
-    }
   }
 
   #dispatch(word: string, rest: readonly string[], line: string): string[] {
@@ -126,7 +117,7 @@ export class ScenarioWorld {
         return [];
       case "fill":
         for (let i = 0; i < Number(rest[0]); i++) this.#propose(`put fill ${i}`);
-        this.#settle();
+        this.#timers.settle();
         this.#answers = [];
         return [];
       case "restart":
