@@ -25,6 +25,12 @@ const FAN_OUT: WatchLoad = {
 /** What the servers' writing costs is the smallest part when many keys are written at once. */
 const TXNS = { writers: 16, putsPerCall: 100, putsMax: 400_000 } as const;
 
+const SELECTIVE_BARS: readonly Bar[] = [
+  { figure: "perSecond", times: 4 },
+  { figure: "cpuMicros", times: 0.5 },
+  { figure: "watchP99Ms", times: 1 },
+];
+
 /** All rows, in the order in which they run. */
 export const ROWS: readonly Row[] = [
   {
@@ -77,38 +83,22 @@ export const ROWS: readonly Row[] = [
   watchRow(
     "selective: 10,000 watchers of a key each, 64 writers",
     { ...FAN_OUT, interest: "key", watchers: 10_000, putsMax: 100_000 },
-    [
-      { figure: "perSecond", times: 4 },
-      { figure: "cpuMicros", times: 0.5 },
-      { figure: "watchP99Ms", times: 1 },
-    ],
+    SELECTIVE_BARS,
   ),
   watchRow(
     "selective: 1,000 watchers of a prefix each, 64 writers",
     { ...FAN_OUT, interest: "prefix", putsMax: 100_000 },
-    [
-      { figure: "perSecond", times: 4 },
-      { figure: "cpuMicros", times: 0.5 },
-      { figure: "watchP99Ms", times: 1 },
-    ],
+    SELECTIVE_BARS,
   ),
   watchRow(
     "selective: the 10,000, 16 writers of transactions of 100 puts",
     { ...FAN_OUT, ...TXNS, interest: "key", watchers: 10_000 },
-    [
-      { figure: "perSecond", times: 4 },
-      { figure: "cpuMicros", times: 0.5 },
-      { figure: "watchP99Ms", times: 1 },
-    ],
+    SELECTIVE_BARS,
   ),
   watchRow(
     "selective: the 1,000 prefixes, 16 writers of transactions of 100 puts",
     { ...FAN_OUT, ...TXNS, interest: "prefix" },
-    [
-      { figure: "perSecond", times: 4 },
-      { figure: "cpuMicros", times: 0.5 },
-      { figure: "watchP99Ms", times: 1 },
-    ],
+    SELECTIVE_BARS,
   ),
   {
     name: "stall: 1,000 watchers beside 1,000 that never read, 1,000 puts/s",

@@ -1,7 +1,6 @@
 import { assert } from "../base/assert.ts";
-import { copyBytes } from "../base/bytes.ts";
 import { EtcdError, GrpcCode } from "../base/errors.ts";
-import type { KeyRange } from "../base/key-range.ts";
+import { copyRange, type KeyRange } from "../base/key-range.ts";
 import type { Revision } from "../base/revision.ts";
 import { WireWriter } from "../base/wire.ts";
 import type { RangeQuery } from "../machine/command.ts";
@@ -190,17 +189,4 @@ function begin(query: RangeQuery): Progress {
     count: 0,
     revision: undefined,
   };
-}
-
-function copyRange(range: KeyRange): KeyRange {
-  switch (range.kind) {
-    case "single":
-      return { kind: "single", key: copyBytes(range.key) };
-    case "range":
-      return { kind: "range", start: copyBytes(range.start), end: copyBytes(range.end) };
-    case "from":
-      return { kind: "from", start: copyBytes(range.start) };
-    case "empty":
-      return range;
-  }
 }

@@ -1,4 +1,4 @@
-import { compareBytes } from "./bytes.ts";
+import { compareBytes, copyBytes } from "./bytes.ts";
 
 /**
  * Which keys a request means. etcd writes this as `key` + `range_end` with two magic values of
@@ -20,6 +20,20 @@ export function parseKeyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
   if (rangeEnd.length === 1 && rangeEnd[0] === 0) return { kind: "from", start: key };
   if (compareBytes(key, rangeEnd) >= 0) return { kind: "empty" };
   return { kind: "range", start: key, end: rangeEnd };
+}
+
+/** The same range with bytes of its own. */
+export function copyRange(range: KeyRange): KeyRange {
+  switch (range.kind) {
+    case "single":
+      return { kind: "single", key: copyBytes(range.key) };
+    case "range":
+      return { kind: "range", start: copyBytes(range.start), end: copyBytes(range.end) };
+    case "from":
+      return { kind: "from", start: copyBytes(range.start) };
+    case "empty":
+      return range;
+  }
 }
 
 export function rangeContains(range: KeyRange, key: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 import { copyBytes } from "../base/bytes.ts";
-import type { KeyRange } from "../base/key-range.ts";
+import { copyRange } from "../base/key-range.ts";
 import type { AuthChange } from "./auth-command.ts";
 import type { Command, Compare, PutCommand, TxnCommand, TxnOp } from "./command.ts";
 import { putCost, txnCost } from "./write-cost.ts";
@@ -13,7 +13,7 @@ export function ownCommand(command: Command): Command {
     case "put":
       return ownPut(command);
     case "delete-range":
-      return { ...command, range: ownRange(command.range) };
+      return { ...command, range: copyRange(command.range) };
     case "txn":
       return ownTxn(command);
     case "auth":
@@ -50,27 +50,14 @@ function ownOp(op: TxnOp): TxnOp {
     case "txn":
       return ownTxn(op);
     default:
-      return { ...op, range: ownRange(op.range) };
+      return { ...op, range: copyRange(op.range) };
   }
 }
 
 function ownCompare({ range, operator, operand }: Compare): Compare {
   const owned =
     operand.target === "value" ? { ...operand, value: copyBytes(operand.value) } : operand;
-  return { range: ownRange(range), operator, operand: owned };
-}
-
-function ownRange(range: KeyRange): KeyRange {
-  switch (range.kind) {
-    case "single":
-      return { kind: "single", key: copyBytes(range.key) };
-    case "range":
-      return { kind: "range", start: copyBytes(range.start), end: copyBytes(range.end) };
-    case "from":
-      return { kind: "from", start: copyBytes(range.start) };
-    case "empty":
-      return range;
-  }
+  return { range: copyRange(range), operator, operand: owned };
 }
 
 function ownChange(change: AuthChange): AuthChange {

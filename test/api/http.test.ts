@@ -13,6 +13,7 @@ import { WorkTimes } from "../../src/api/work-times.ts";
 import { ImmediateReplica } from "./immediate-replica.ts";
 import { latin1, MEMBER } from "./test-services.ts";
 import { TestWatchers } from "./test-watchers.ts";
+import { putCommand } from "../support/commands.ts";
 
 /**
  * What etcd's stock dashboard and alert rules compute, in short. The one query of theirs that is not
@@ -336,10 +337,7 @@ function putOnce(): void {
 }
 
 function putOf(name: string): PutCommand {
-  const key = latin1(name);
-  const value = latin1("1");
-  const flags = { prevKv: false, ignoreValue: false, ignoreLease: false };
-  return { kind: "put", key, value, lease: 0n, ...flags };
+  return putCommand(latin1(name), latin1("1"));
 }
 
 function lines(): string[] {

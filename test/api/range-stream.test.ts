@@ -10,6 +10,7 @@ import type { StreamHandler } from "../../src/api/call.ts";
 import type { Revision } from "../../src/base/revision.ts";
 import { type FakeStreamCall, openStream } from "./fake-calls.ts";
 import { latin1, TestServices, toBytes } from "./test-services.ts";
+import { putCommand } from "../support/commands.ts";
 
 const PATH = "/etcdserverpb.KV/RangeStream";
 const RANGE = { request: DESCRIPTORS.RangeRequest, response: DESCRIPTORS.RangeResponse };
@@ -158,18 +159,7 @@ describe("RangeStream (K19)", () => {
 });
 
 function write(key: string, value: string): void {
-  services.replica.propose(
-    {
-      kind: "put",
-      key: latin1(key),
-      value: latin1(value),
-      lease: 0n,
-      prevKv: false,
-      ignoreValue: false,
-      ignoreLease: false,
-    },
-    () => {},
-  );
+  services.replica.propose(putCommand(latin1(key), latin1(value)), () => {});
 }
 
 function ask(

@@ -5,6 +5,7 @@ import { decode, DESCRIPTORS } from "../../src/api/proto/codec.ts";
 import type { SnapshotResponse } from "../../src/api/proto/messages-cluster.ts";
 import { type FakeStreamCall, openStream } from "./fake-calls.ts";
 import { latin1, TestServices } from "./test-services.ts";
+import { putCommand } from "../support/commands.ts";
 
 const PATH = "/etcdserverpb.Maintenance/Snapshot";
 
@@ -13,9 +14,7 @@ beforeEach(() => {
   services = new TestServices();
   for (let i = 0; i < 100; i++) {
     const value = new Uint8Array(i * 40);
-    const put = { kind: "put", key: latin1(`k${i % 9}`), value, lease: 0n } as const;
-    const flags = { prevKv: false, ignoreValue: false, ignoreLease: false };
-    services.replica.propose({ ...put, ...flags }, () => undefined);
+    services.replica.propose(putCommand(latin1(`k${i % 9}`), value), () => undefined);
   }
 });
 

@@ -11,6 +11,7 @@ import { request } from "./arbitrary-requests.ts";
 import { ModelMachine, type ModelAnswer, type ModelKeyValue } from "./model-machine.ts";
 import type { Request } from "./request-language.ts";
 import { newTestMachine, type TestMachine } from "./test-machine.ts";
+import { rangeQuery } from "../support/commands.ts";
 
 type Step =
   | Request
@@ -41,22 +42,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: leaseStep },
 );
 
-const EVERYTHING: RangeQuery = {
-  kind: "range",
-  range: { kind: "from", start: new Uint8Array(0) },
-  revision: 0,
-  limit: 0,
-  order: "none",
-  target: "key",
-  serializable: false,
-  keysOnly: false,
-  countOnly: false,
-  withCount: true,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
-};
+const EVERYTHING = rangeQuery({ kind: "from", start: new Uint8Array(0) });
 
 const READING_TXN: TxnCommand = {
   kind: "txn",

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { EtcdError } from "../../src/base/errors.ts";
-import type { Command, RangeQuery } from "../../src/machine/command.ts";
+import type { Command } from "../../src/machine/command.ts";
 import { parseKeyValue } from "../../src/mvcc/key-value.ts";
 import type { OpenedReplica } from "../../src/replica/open-replica.ts";
 import { RESERVE_PATH } from "../../src/storage/disk-reserve.ts";
@@ -9,6 +9,7 @@ import { SimRandom } from "../sim/sim-random.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { openTestReplica } from "../support/test-replica.ts";
 import { latin1 } from "../watch/model-store.ts";
+import { putCommand, rangeQuery } from "../support/commands.ts";
 
 const RESERVE_BYTES = 64 * 1024;
 const VALUE_BYTES = 1000;
@@ -73,15 +74,7 @@ function ask(command: Command): string {
 }
 
 function put(key: string, byte: number): string {
-  const answer = ask({
-    kind: "put",
-    key: latin1(key),
-    value: new Uint8Array(VALUE_BYTES).fill(byte),
-    lease: 0n,
-    prevKv: false,
-    ignoreValue: false,
-    ignoreLease: false,
-  });
+  const answer = ask(putCommand(latin1(key), new Uint8Array(VALUE_BYTES).fill(byte)));
   if (answer === "ok") acknowledged.set(key, byte);
   return answer;
 }
@@ -108,22 +101,7 @@ function disarm(): string {
 }
 
 function stored(): Map<string, number> {
-  const query: RangeQuery = {
-    kind: "range",
-    range: { kind: "from", start: latin1("\0") },
-    revision: 0,
-    limit: 0,
-    order: "none",
-    target: "key",
-    serializable: false,
-    keysOnly: false,
-    countOnly: false,
-    withCount: true,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  };
+  const query = rangeQuery({ kind: "from", start: latin1("\0") });
   const outcome = opened.replica.read(query);
   if (outcome instanceof EtcdError) throw outcome;
   return new Map(
@@ -195,9 +173,7 @@ describe("a full disk", () => {
     let answers = 0;
     for (let i = 0; i < 200; i++) {
       const value = new Uint8Array(VALUE_BYTES).fill(9);
-      const key = latin1(`w${i}`);
-      const flags = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
-      opened.replica.propose({ kind: "put", key, value, ...flags }, () => answers++);
+      opened.replica.propose(putCommand(latin1(`w${i}`), value), () => answers++);
     }
     settle();
     expect(answers).toBe(0);
@@ -215,8 +191,7 @@ describe("a full disk", () => {
   test("ends a server that is told to stop while a commit waits for room", () => {
     capacity = 0;
     const value = new Uint8Array(200_000);
-    const flags = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
-    opened.replica.propose({ kind: "put", key: latin1("k"), value, ...flags }, () => {});
+    opened.replica.propose(putCommand(latin1("k"), value), () => {});
     settle();
     expect(failures).toEqual([]);
     opened.replica.stop(() => {});
@@ -261,14 +236,13 @@ function runSeed(seed: number): { readonly refused: number; readonly answered: n
   };
   for (let i = 0; i < 400; i++) {
     const key = `k${i % 30}`;
-    const flags = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
     const byte = i % 251;
     const value = new Uint8Array(random.below(2000)).fill(byte);
     const dice = random.below(100);
     const range = { kind: "single", key: latin1(key) } as const;
     if (dice < 80) {
       const whole = Uint8Array.of(byte, ...value);
-      propose({ kind: "put", key: latin1(key), value: whole, ...flags }, key, byte);
+      propose(putCommand(latin1(key), whole), key, byte);
     } else if (dice < 90) propose({ kind: "delete-range", range, prevKv: false }, key, undefined);
     else if (dice < 93) {
       const { revision } = opened.replica.view;

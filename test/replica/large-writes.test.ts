@@ -1,13 +1,14 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { EtcdError } from "../../src/base/errors.ts";
 import type { KeyRange } from "../../src/base/key-range.ts";
-import type { Command, RangeQuery } from "../../src/machine/command.ts";
+import type { Command } from "../../src/machine/command.ts";
 import type { OpenedReplica } from "../../src/replica/open-replica.ts";
 import { HeldDisk } from "../support/held-disk.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { openTestReplica } from "../support/test-replica.ts";
 import { ModelClient } from "../watch/model-client.ts";
 import { latin1 } from "../watch/model-store.ts";
+import { putCommand, rangeQuery } from "../support/commands.ts";
 
 const KEYS = 3000;
 const LEASE = 7n;
@@ -45,9 +46,7 @@ function propose(name: string, command: Command): void {
 }
 
 function put(key: string, lease: bigint = 0n): void {
-  const value = latin1(key);
-  const rest = { value, prevKv: false, ignoreValue: false, ignoreLease: false };
-  propose(key, { kind: "put", key: latin1(key), lease, ...rest });
+  propose(key, putCommand(latin1(key), latin1(key), lease));
 }
 
 const LARGE: KeyRange = { kind: "range", start: latin1("k"), end: latin1("l") };
@@ -72,22 +71,7 @@ const LARGE_WRITES: readonly (readonly [string, Command])[] = [
 ];
 
 function count(range: KeyRange, revision: number = 0): number {
-  const query: RangeQuery = {
-    kind: "range",
-    range,
-    revision,
-    limit: 0,
-    order: "none",
-    target: "key",
-    serializable: false,
-    keysOnly: false,
-    countOnly: true,
-    withCount: true,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  };
+  const query = rangeQuery(range, { revision, countOnly: true });
   const outcome = opened.replica.read(query);
   if (outcome instanceof EtcdError) throw outcome;
   return outcome.count;
@@ -178,8 +162,7 @@ describe.each(LARGE_WRITES)("a large %s", (_, command) => {
     put("k-before");
     propose("large", command);
     const borrowed = latin1("k-after");
-    const rest = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
-    propose("after", { kind: "put", key: borrowed, value: borrowed, ...rest });
+    propose("after", putCommand(borrowed, borrowed));
     // Whoever proposes gets the bytes back at once.
     borrowed.fill(0x78);
     goHalfWay();
@@ -250,9 +233,8 @@ it("keys of a lease are read before or after a large write, never half-way", () 
 it("commands that wait in line are bounded by their bytes: more is refused", () => {
   propose("large", { kind: "delete-range", range: LARGE, prevKv: false });
   const value = new Uint8Array(1024 * 1024);
-  const rest = { value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
   for (let i = 0; i < 70; i++) {
-    propose(`m${i}`, { kind: "put", key: latin1(`m${i}`), ...rest });
+    propose(`m${i}`, putCommand(latin1(`m${i}`), value));
   }
   expect(answers).toEqual(Array.from({ length: 6 }, (_, i) => `m${64 + i} tooManyRequests`));
 });

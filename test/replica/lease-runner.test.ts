@@ -6,6 +6,7 @@ import { HeldDisk } from "../support/held-disk.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { openTestReplica } from "../support/test-replica.ts";
 import { latin1 } from "../watch/model-store.ts";
+import { putCommand } from "../support/commands.ts";
 
 /** A replica whose time a test moves, on a disk that outlives it. */
 class World {
@@ -38,9 +39,7 @@ class World {
   }
 
   put(key: string, lease: bigint): void {
-    const command = { kind: "put", key: latin1(key), value: latin1("v"), lease } as const;
-    const flags = { prevKv: false, ignoreValue: false, ignoreLease: false };
-    this.opened.replica.propose({ ...command, ...flags }, () => {});
+    this.opened.replica.propose(putCommand(latin1(key), latin1("v"), lease), () => {});
     this.timers.settle();
   }
 

@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { EtcdError } from "../../src/base/errors.ts";
-import type { Command, RangeQuery } from "../../src/machine/command.ts";
+import type { Command } from "../../src/machine/command.ts";
 import type { OpenedReplica } from "../../src/replica/open-replica.ts";
 import { HeldDisk } from "../support/held-disk.ts";
 import { openTestReplica } from "../support/test-replica.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { ModelClient } from "../watch/model-client.ts";
 import { latin1 } from "../watch/model-store.ts";
+import { putCommand, rangeQuery } from "../support/commands.ts";
 
 let disk: HeldDisk;
 let timers: ManualTimers;
@@ -51,15 +52,7 @@ function propose(name: string, command: Command): void {
 }
 
 function put(key: string, value: string): void {
-  propose(key, {
-    kind: "put",
-    key: latin1(key),
-    value: latin1(value),
-    lease: 0n,
-    prevKv: false,
-    ignoreValue: false,
-    ignoreLease: false,
-  });
+  propose(key, putCommand(latin1(key), latin1(value)));
 }
 
 function deleteKey(key: string): void {
@@ -71,22 +64,7 @@ function deleteKey(key: string): void {
 }
 
 function keys(): number {
-  const query: RangeQuery = {
-    kind: "range",
-    range: { kind: "from", start: latin1("\0") },
-    revision: 0,
-    limit: 0,
-    order: "none",
-    target: "key",
-    serializable: false,
-    keysOnly: false,
-    countOnly: true,
-    withCount: true,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  };
+  const query = rangeQuery({ kind: "from", start: latin1("\0") }, { countOnly: true });
   const outcome = opened.replica.read(query);
   if (outcome instanceof EtcdError) throw outcome;
   return outcome.count;

@@ -13,6 +13,7 @@ import { MemoryLog } from "../mvcc/memory-log.ts";
 import { ManualTimers } from "../support/manual-timers.ts";
 import { openTestReplica } from "../support/test-replica.ts";
 import { latin1 } from "../watch/model-store.ts";
+import { putCommand } from "../support/commands.ts";
 
 const MEMBER = {
   memberId: 0xabcn,
@@ -50,15 +51,7 @@ function propose(command: Command): void {
 }
 
 function put(key: string, size = 10, lease = 0n): void {
-  propose({
-    kind: "put",
-    key: latin1(key),
-    value: new Uint8Array(size).fill(key.length),
-    lease,
-    prevKv: false,
-    ignoreValue: false,
-    ignoreLease: false,
-  });
+  propose(putCommand(latin1(key), new Uint8Array(size).fill(key.length), lease));
 }
 
 function deleteKey(key: string): void {

@@ -9,6 +9,7 @@ import { openTestReplica } from "../support/test-replica.ts";
 import { ModelClient, type SeenResponse } from "./model-client.ts";
 import { latin1 } from "./model-store.ts";
 import { ScenarioWorld } from "./scenario-world.ts";
+import { putCommand } from "../support/commands.ts";
 
 /** The second is above what is deleted in one turn of the event loop. */
 const KEYS = [1000, 3000];
@@ -33,8 +34,7 @@ class World {
   }
 
   put(key: string, lease: bigint): void {
-    const flags = { prevKv: false, ignoreValue: false, ignoreLease: false };
-    this.propose({ kind: "put", key: latin1(key), value: latin1(`of ${key}`), lease, ...flags });
+    this.propose(putCommand(latin1(key), latin1(`of ${key}`), lease));
   }
 
   watch(startRevision: number, { fragment = false, prevKv = false } = {}): Seen {

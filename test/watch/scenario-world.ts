@@ -17,6 +17,7 @@ import { HistoryRecorder } from "../support/watch-truth.ts";
 import { ModelClient, type SeenResponse } from "./model-client.ts";
 import { latin1 } from "./model-store.ts";
 import { rangeFields } from "./transcript.ts";
+import { putCommand } from "../support/commands.ts";
 
 /** Small bounds, so that a scenario reaches them with a few short values. */
 const RESPONSE_BYTES_MAX = 300;
@@ -357,15 +358,8 @@ function toOp(text: string): PutCommand | DeleteRangeCommand {
   const [word, key, value, lease = "0"] = text.split(" ");
   if (word === "put") {
     const repeated = /^(.)\*(\d+)$/.exec(value ?? "");
-    return {
-      kind: "put",
-      key: bytes(key),
-      value: bytes(repeated === null ? value : repeated[1]?.repeat(Number(repeated[2]))),
-      lease: BigInt(lease),
-      prevKv: false,
-      ignoreValue: false,
-      ignoreLease: false,
-    };
+    const whole = repeated === null ? value : repeated[1]?.repeat(Number(repeated[2]));
+    return putCommand(bytes(key), bytes(whole), BigInt(lease));
   }
   if (word !== "delete") throw new Error(`no such word: ${text}`);
   return { kind: "delete-range", range: parseKeyRange(bytes(key), bytes(value)), prevKv: false };

@@ -51,7 +51,7 @@ export class AttemptLimiter {
     const allowance = this.#allowances.get(key) ?? this.#remember(key);
     this.#refill(allowance);
     if (allowance.failuresLeft < 1) attempt.refused();
-    else if (allowance.underWay + 1 <= allowance.failuresLeft) {
+    else if (hasPlace(allowance)) {
       this.#start(key, allowance, attempt);
     } else if (this.#waiting >= WAITING_MAX) attempt.refused();
     else {
@@ -80,7 +80,7 @@ export class AttemptLimiter {
 
   /** Starts as many of those who wait as may fail now; once nobody may, all are refused. */
   #goOn(key: string, allowance: Allowance): void {
-    while (allowance.waiting.length > 0 && allowance.underWay + 1 <= allowance.failuresLeft) {
+    while (allowance.waiting.length > 0 && hasPlace(allowance)) {
       const next = allowance.waiting.shift();
       this.#waiting--;
       if (next !== undefined) this.#start(key, allowance, next);
@@ -114,6 +114,11 @@ export class AttemptLimiter {
     allowance.failuresLeft = Math.min(FAILURES_AT_ONCE, allowance.failuresLeft + earned);
     allowance.atMs = nowMs;
   }
+}
+
+/** Whether all that are under way and one more may fail. */
+function hasPlace({ underWay, failuresLeft }: Allowance): boolean {
+  return underWay + 1 <= failuresLeft;
 }
 
 /** The address without its port, which is another one with each connection. */

@@ -14,6 +14,7 @@ import { latin1 } from "../../watch/model-store.ts";
 import { callUnary } from "../fake-calls.ts";
 import { MEMBER } from "../test-services.ts";
 import { type TestAuth, testAuth } from "./test-auth.ts";
+import { putCommand } from "../../support/commands.ts";
 
 /**
  * Watches whose user loses the right to them, over a whole store: what is still told, wherever the
@@ -91,18 +92,7 @@ class World {
   }
 
   put(key: string, value: string): void {
-    this.opened.replica.propose(
-      {
-        kind: "put",
-        key: latin1(key),
-        value: latin1(value),
-        lease: 0n,
-        prevKv: false,
-        ignoreValue: false,
-        ignoreLease: false,
-      },
-      () => undefined,
-    );
+    this.opened.replica.propose(putCommand(latin1(key), latin1(value)), () => undefined);
   }
 
   /** Puts of one key, whose values are what number the put is. */
